@@ -1,0 +1,1 @@
+"""The alert service: database, routes, live feed and the operator console."""

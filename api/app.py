@@ -1,0 +1,137 @@
+"""The one place where the service is put together: parts, routes, guards, answers to errors."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.auth import Guard
+from api.db.store import Clock, Store, open_store, utc_now
+from api.deps import Service
+from api.feed import Feed
+from api.media import MediaFolder
+from api.routes import alerts, cameras, console, feed, health, session, worker
+from api.settings import Settings
+from detector.errors import StorageError
+
+log = logging.getLogger(__name__)
+
+PREFIX = "/api/v1"
+_MAX_JSON = 8 * 1024 * 1024  # bytes; evidence has limits of its own
+_SECURITY = {
+    "Content-Security-Policy": (
+        "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+        "media-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
+    """The service on these settings; the database is opened and migrated when it starts.
+
+    Raises ConfigError at once for settings it cannot run with, StorageError at start.
+    """
+    _ = settings.database  # a wrong address is told now, not at the first request
+    live = Feed()
+
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        async with open_store(settings, clock=clock, publish=live.publish) as store:
+            media = MediaFolder(settings.media_dir, settings.picture_dir)
+            app.state.service = Service(settings, store, live, media, Guard(store, clock), clock)
+            watch = asyncio.create_task(_tell_silent_workers(store, live))
+            yield
+            live.close()
+            watch.cancel()
+            with suppress(asyncio.CancelledError):
+                await watch
+
+    app = FastAPI(
+        title="Watchpost",
+        version="1",
+        lifespan=life,
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=_MAX_JSON,
+        redirect_slashes=False,
+    )
+    app.state.feed = live
+    app.add_middleware(SecurityHeaders)
+    app.add_exception_handler(RequestValidationError, _answer_invalid)
+    app.add_exception_handler(StorageError, _answer_storage)
+    api = APIRouter(prefix=PREFIX)
+    for part in (
+        session.open_router,
+        session.router,
+        worker.router,
+        alerts.router,
+        cameras.router,
+        feed.router,
+        health.router,
+    ):
+        api.include_router(part)
+    app.include_router(api)
+    app.include_router(console.router)
+    app.mount("/static", console.static_files)
+    return app
+
+
+async def _tell_silent_workers(store: Store, live: Feed) -> None:
+    """Tell listeners of cameras whose worker fell silent: nothing else would, since nothing was written."""
+    states: dict[str, object] = {}
+    while True:
+        await asyncio.sleep(5)
+        try:
+            found = await store.cameras.all()
+        except StorageError:
+            continue
+        live.publish([one for one in found if states.get(one.camera_id, one.state) != one.state])
+        states = {one.camera_id: one.state for one in found}
+
+
+async def _answer_invalid(_request: Request, error: Exception) -> JSONResponse:
+    """What is wrong and where, without repeating what was sent: it may be a password."""
+    assert isinstance(error, RequestValidationError)
+    detail = [{"loc": one["loc"], "msg": one["msg"], "type": one["type"]} for one in error.errors()]
+    return JSONResponse({"detail": detail}, 422)
+
+
+async def _answer_storage(_request: Request, error: Exception) -> JSONResponse:
+    """Nothing was stored and it is worth trying again."""
+    assert isinstance(error, StorageError)
+    return JSONResponse({"detail": "the database is busy or full; try again"}, 503, {"Retry-After": "2"})
+
+
+class SecurityHeaders:
+    """Adds the security headers to every answer; pure ASGI, so streams are not held up."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything through; headers that are already set stay."""
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _SECURITY.items():
+                    headers.setdefault(name, value)
+                kept = "no-store" if scope["path"].startswith(PREFIX) else "no-cache"
+                headers.setdefault("Cache-Control", kept)
+            await send(message)
+
+        await self._app(scope, receive, with_headers if scope["type"] == "http" else send)

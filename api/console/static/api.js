@@ -1,0 +1,74 @@
+// Law: the only file that calls the service (the feed apart, in feed.js). Answers JSON or throws ApiError; a 401 is told to the app.
+
+const ROOT = "/api/v1";
+
+export class ApiError extends Error {
+  constructor(status, detail) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+let signedOut = () => {};
+
+/** Call `f` whenever the service says that nobody is logged in. */
+export function onSignedOut(f) {
+  signedOut = f;
+}
+
+function csrf() {
+  const pair = document.cookie.split("; ").find((part) => part.startsWith("watchpost_csrf="));
+  return pair ? decodeURIComponent(pair.slice("watchpost_csrf=".length)) : "";
+}
+
+function words(body, status) {
+  if (typeof body?.detail === "string") return body.detail;
+  if (Array.isArray(body?.detail)) return body.detail.map((d) => d.msg ?? "").filter(Boolean).join("; ");
+  return status >= 500 ? "The service has a problem. Try again." : `The service refused this (${status}).`;
+}
+
+async function call(method, path, body) {
+  const headers = { Accept: "application/json" };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (method !== "GET") headers["X-Watchpost-CSRF"] = csrf();
+  let answer;
+  try {
+    answer = await fetch(ROOT + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  } catch {
+    throw new ApiError(0, "The service cannot be reached.");
+  }
+  const text = await answer.text();
+  let json = null;
+  try {
+    json = text ? JSON.parse(text) : null;
+  } catch {
+    if (answer.ok) throw new ApiError(answer.status, "The service gave an answer that cannot be read.");
+  }
+  if (answer.ok) return json;
+  if (answer.status === 401 && path !== "/session") signedOut();
+  throw new ApiError(answer.status, words(json, answer.status));
+}
+
+function query(params) {
+  const filled = Object.entries(params).filter(([, value]) => value !== "" && value !== null && value !== undefined);
+  return filled.length ? `?${new URLSearchParams(filled)}` : "";
+}
+
+const id = encodeURIComponent;
+
+export const api = {
+  me: () => call("GET", "/session"),
+  login: (name, password) => call("POST", "/session", { name, password }),
+  logout: () => call("DELETE", "/session"),
+  changePassword: (old, fresh) => call("POST", "/session/password", { old, new: fresh }),
+  alerts: (params) => call("GET", `/alerts${query(params)}`),
+  alert: (alertId) => call("GET", `/alerts/${id(alertId)}`),
+  verdict: (alertId, body) => call("POST", `/alerts/${id(alertId)}/verdict`, body),
+  overlay: (alertId) => call("GET", `/alerts/${id(alertId)}/overlay`),
+  cameras: () => call("GET", "/cameras"),
+};
+
+export const snapshotUrl = (alertId) => `${ROOT}/alerts/${id(alertId)}/snapshot`;
+export const clipUrl = (alertId) => `${ROOT}/alerts/${id(alertId)}/clip`;
+export const pictureUrl = (cameraId, at) => `${ROOT}/cameras/${id(cameraId)}/picture?at=${id(at)}`;
+export const FEED_URL = `${ROOT}/feed`;

@@ -1,0 +1,128 @@
+// Law: the console's vocabulary: codes of the wire contract and names of facts, as a person says them.
+// A name that is not listed is still shown, spelt from its code, with the unit its suffix tells.
+
+import { duration, number, percent } from "./format.js";
+
+export const SEVERITY = { high: "High", medium: "Medium", low: "Low" };
+export const SEVERITY_RANK = { high: 2, medium: 1, low: 0 };
+export const VERDICT = { true: "True", false: "False", unclear: "Unclear" };
+export const REASONS = [
+  ["static_object", "Static object"],
+  ["shadow_or_weather", "Shadow or weather"],
+  ["animal", "Animal"],
+  ["normal_behaviour", "Normal behaviour"],
+  ["poor_view", "Poor view"],
+  ["duplicate", "Duplicate"],
+  ["other", "Other (note needed)"],
+];
+export const REASON = Object.fromEntries(REASONS);
+export const PHASE = { opened: "Ongoing", updated: "Ongoing", closed: "Ended" };
+export const HISTORY = { opened: "Opened", updated: "Changed", closed: "Ended" };
+export const CAMERA_STATE = { starting: "Starting", online: "Online", offline: "Offline", ended: "Ended" };
+
+const LABELS = {
+  n_people: "People",
+  n_members: "Members",
+  n_people_min: "People, fewest",
+  n_people_median: "People, typically",
+  n_people_max: "People, most",
+  n_committed: "People who stayed",
+  n_joined: "People who joined",
+  dwell_s: "Lasting for",
+  duration_s: "Lasting for",
+  held_s: "Held for",
+  speed_bh_s: "Speed of the group",
+  spread_bh: "Spread of the group",
+  id_changes: "Track changes",
+  n_id_changes: "Track changes",
+  end_reason: "Why it ended",
+  moving: "Moving",
+  min_people: "Fewest people",
+  min_committed: "Fewest who must stay",
+  min_members: "Fewest who must stay",
+  hold_s: "Must hold for",
+  gap_s: "Longest gap",
+  close_s: "Ends after",
+  link_bh: "Together within",
+  unlink_bh: "Apart beyond",
+  max_speed_bh_s: "Fastest group",
+};
+
+// unit suffix -> [what is cut from the name, how a value is written]
+const UNITS = [
+  ["_bh_s", (v) => `${number(v)} body heights/s`],
+  ["_px_s", (v) => `${number(v)} px/s`],
+  ["_m_s", (v) => `${number(v)} m/s`],
+  ["_bh", (v) => `${number(v)} body heights`],
+  ["_ms", (v) => `${number(v)} ms`],
+  ["_px", (v) => `${number(v)} px`],
+  ["_m", (v) => `${number(v)} m`],
+  ["_s", (v) => duration(v)],
+  ["_share", (v) => percent(v)],
+];
+
+const SHORT_UNITS = { bh: "body heights", "bh/s": "body heights/s", people: "people" };
+
+function unitOf(name) {
+  return UNITS.find(([suffix]) => name.endsWith(suffix));
+}
+
+function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** "n_people_max" -> "People, most"; an unknown "foo_bar_s" -> "Foo bar". */
+export function factLabel(name) {
+  if (LABELS[name]) return LABELS[name];
+  const unit = unitOf(name);
+  const bare = (unit ? name.slice(0, -unit[0].length) : name).replace(/^n_/, "").replaceAll("_", " ");
+  return capital(bare || name);
+}
+
+/** A fact's value with its unit. */
+export function factValue(name, value) {
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  if (typeof value !== "number") return String(value);
+  const unit = unitOf(name);
+  return unit ? unit[1](value) : number(value);
+}
+
+export function unitWords(unit) {
+  return SHORT_UNITS[unit] ?? unit;
+}
+
+// fact (by its start) -> the parameter it is measured against, and on which side it must be
+const LIMITS = [
+  ["n_people", "min_people", "at least"],
+  ["n_members", "min_people", "at least"],
+  ["n_committed", "min_committed", "at least"],
+  ["dwell_s", "hold_s", "at least"],
+  ["held_s", "hold_s", "at least"],
+  ["duration_s", "hold_s", "at least"],
+  ["speed_bh_s", "max_speed_bh_s", "at most"],
+  ["distance_bh", "link_bh", "at most"],
+];
+
+/** The limit of a fact: {words, met} or null. */
+export function factLimit(name, value, params) {
+  const limit = LIMITS.find(([start, param]) => name.startsWith(start) && typeof params[param] === "number");
+  if (!limit || typeof value !== "number") return null;
+  const [, param, side] = limit;
+  const met = side === "at least" ? value >= params[param] : value <= params[param];
+  return { words: `${side} ${factValue(param, params[param])}`, met };
+}
+
+/** Which side of its threshold a series must be on. */
+export function thresholdWords(name) {
+  return LIMITS.find(([start]) => name.startsWith(start))?.[2] ?? "limit";
+}
+
+export const ruleName = (rule) => capital(rule.replaceAll(/[-_]/g, " "));
+
+/** A rule in force in plain words: "gathering: at least 3 people for 6 s". */
+export function ruleWords({ rule, params }) {
+  const parts = [];
+  if ("min_people" in params) parts.push(`at least ${number(params.min_people)} people`);
+  if ("hold_s" in params) parts.push(`for ${duration(params.hold_s)}`);
+  return `${ruleName(rule)}${parts.length ? `: ${parts.join(" ")}` : ""}`;
+}

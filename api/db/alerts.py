@@ -1,0 +1,347 @@
+"""Alerts, their history, verdicts and evidence rows. All that is kept of an alert is read and written here.
+
+A phase is stored once, by (alert_id, phase, revision); the alert's row shows the newest phase whatever the order
+of arrival. Phases that come while a commit is under way wait and share the next commit, so a disk flush is paid
+once for many.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, Select, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from api.db import tables as tb
+from api.db.cameras import ensure_cameras
+from api.db.intake import Batch, fold
+from api.db.rows import PHASE_RANK, alert_out, alerts_select, phase_out, verdict_out
+from api.db.session import AlertNews, Database, Write
+from api.schemas import (
+    AlertDetail,
+    AlertIn,
+    AlertOut,
+    AlertPage,
+    MediaKind,
+    MediaOut,
+    MediaState,
+    VerdictIn,
+)
+from detector.errors import StorageError
+from detector.types import Phase, Severity
+
+_BATCH = 256  # phases in one commit
+PAGE_LIMIT = 200
+
+
+class UnknownAlert(LookupError):
+    """No alert has this id."""
+
+
+class BadCursor(ValueError):
+    """Not a cursor that a page gave."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertFilter:
+    """Which alerts a list shows; None is any. verdict "none" is those without one."""
+
+    camera_id: str | None = None
+    rule: str | None = None
+    phase: Phase | None = None
+    severity: Severity | None = None
+    verdict: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MediaRow:
+    """What is known of a piece of evidence that came."""
+
+    kind: MediaKind
+    sha256: str
+    n_bytes: int
+    start_t: float | None
+    duration_s: float | None
+
+
+@dataclass(slots=True)
+class _Waiting:
+    alert: AlertIn
+    done: asyncio.Future[bool]
+
+
+class AlertStore:
+    """Reads and writes alerts."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self._db = database
+        self._clock = clock
+        self._waiting: list[_Waiting] = []
+        self._turn = asyncio.Lock()
+
+    # ------------------------------------------------------------ from the worker
+
+    async def ingest(self, alert: AlertIn) -> bool:
+        """Store one phase durably; false when it was already stored. Raises StorageError."""
+        mine = _Waiting(alert, asyncio.get_running_loop().create_future())
+        self._waiting.append(mine)
+        async with self._turn:
+            while not mine.done.done():
+                await self._commit_waiting()
+        return await mine.done
+
+    async def _commit_waiting(self) -> None:
+        batch, self._waiting = self._waiting[:_BATCH], self._waiting[_BATCH:]
+        try:
+            async with self._db.writing() as write:
+                fresh = await self._write_phases(write, [waiting.alert for waiting in batch])
+        except StorageError as error:
+            for waiting in batch:
+                waiting.done.set_exception(error)
+        else:
+            for waiting, is_new in zip(batch, fresh, strict=True):
+                waiting.done.set_result(is_new)
+        finally:
+            for waiting in batch:
+                if not waiting.done.done():  # this commit was broken off; the worker sends again
+                    waiting.done.set_exception(StorageError("the write was broken off"))
+
+    async def _write_phases(self, write: Write, phases: Sequence[AlertIn]) -> list[bool]:
+        """Returns for each phase whether it was new."""
+        connection, now = write.connection, self._clock()
+        ids = list({alert.alert_id for alert in phases})
+        keys = select(tb.alert_phases.c.alert_id, tb.alert_phases.c.phase, tb.alert_phases.c.revision)
+        stored = await connection.execute(keys.where(tb.alert_phases.c.alert_id.in_(ids)))
+        rows = await connection.execute(select(tb.alerts).where(tb.alerts.c.alert_id.in_(ids)))
+        batch = Batch(
+            stored={(row.alert_id, row.phase, row.revision) for row in stored},
+            known={row["alert_id"]: dict(row) for row in rows.mappings()},
+        )
+        fresh = [fold(batch, alert, now) for alert in phases]
+        if batch.phases:
+            order = batch.changed()
+            batch.number(await _reserve(connection, len(order)))
+            await ensure_cameras(connection, {row["camera_id"] for row in batch.new.values()})
+            await _write_batch(connection, batch)
+            await self._tell(write, order)
+        return fresh
+
+    async def _tell(self, write: Write, alert_ids: Sequence[UUID]) -> None:
+        """Put the alerts as they now stand into the news of this write, in the order of their numbers."""
+        wanted = alerts_select().where(tb.alerts.c.alert_id.in_(alert_ids)).order_by(tb.alerts.c.change)
+        write.news.extend(await _read(write.connection, wanted))
+
+    async def put_media(self, alert_id: UUID, media: MediaRow) -> None:
+        """Note that a piece of evidence is on disk. Raises UnknownAlert, StorageError."""
+        values = {
+            "state": MediaState.READY.value,
+            "reason": "",
+            "bytes": media.n_bytes,
+            "sha256": media.sha256,
+            "start_t": media.start_t,
+            "duration_s": media.duration_s,
+        }
+        async with self._db.writing() as write:
+            await self._put_media_row(write, alert_id, media.kind, values)
+
+    async def put_missing(self, alert_id: UUID, kind: MediaKind, reason: str) -> None:
+        """Note that evidence will never come; what is here stays. Raises UnknownAlert, StorageError."""
+        values = {
+            "state": MediaState.MISSING.value,
+            "reason": reason,
+            "bytes": 0,
+            "sha256": "",
+            "start_t": None,
+            "duration_s": None,
+        }
+        async with self._db.writing() as write:
+            row = await _media_row(write.connection, alert_id, kind)
+            if row is None or row["state"] != MediaState.READY.value:
+                await self._put_media_row(write, alert_id, kind, values)
+
+    async def _put_media_row(
+        self, write: Write, alert_id: UUID, kind: MediaKind, values: dict[str, Any]
+    ) -> None:
+        await _must_exist(write.connection, alert_id)
+        known = await _media_row(write.connection, alert_id, kind)
+        if known is not None and all(known[name] == value for name, value in values.items()):
+            return
+        key = {"alert_id": alert_id, "kind": kind.value}
+        if known is None:
+            await write.connection.execute(insert(tb.media).values(**key, **values))
+        else:
+            where = (tb.media.c.alert_id == alert_id) & (tb.media.c.kind == kind.value)
+            await write.connection.execute(update(tb.media).where(where).values(**values))
+        await self._touch(write, alert_id, {})
+
+    async def _touch(self, write: Write, alert_id: UUID, values: dict[str, Any]) -> None:
+        change = await _reserve(write.connection, 1)
+        changed = {"change": change, "updated_at": self._clock(), **values}
+        await write.connection.execute(
+            update(tb.alerts).where(tb.alerts.c.alert_id == alert_id).values(**changed)
+        )
+        await self._tell(write, [alert_id])
+
+    # ------------------------------------------------------------ from people
+
+    async def add_verdict(self, alert_id: UUID, verdict: VerdictIn, by: str) -> None:
+        """Store a person's word; the last one counts. Raises UnknownAlert, StorageError."""
+        row = {
+            "alert_id": alert_id,
+            "verdict": verdict.verdict.value,
+            "reason": verdict.reason.value if verdict.reason else None,
+            "note": verdict.note,
+            "by": by,
+            "at": self._clock(),
+        }
+        async with self._db.writing() as write:
+            await _must_exist(write.connection, alert_id)
+            result = await write.connection.execute(
+                insert(tb.verdicts).values(**row).returning(tb.verdicts.c.id)
+            )
+            await self._touch(write, alert_id, {"verdict_id": result.scalar_one()})
+
+    async def page(self, wanted: AlertFilter, limit: int, cursor: str | None) -> AlertPage:
+        """Newest arrival first; `limit` is capped at PAGE_LIMIT. Raises BadCursor, StorageError."""
+        limit = min(limit, PAGE_LIMIT)
+        query = _filtered(wanted).order_by(tb.alerts.c.arrival.desc()).limit(limit + 1)
+        if cursor is not None:
+            query = query.where(tb.alerts.c.arrival < _decode(cursor))
+        async with self._db.reading() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+            items = await _outs(connection, rows[:limit])
+        after = _encode(rows[limit - 1]["arrival"]) if len(rows) > limit else None
+        return AlertPage(items=items, next=after)
+
+    async def detail(self, alert_id: UUID) -> AlertDetail:
+        """Everything about one alert. Raises UnknownAlert, StorageError."""
+        async with self._db.reading() as connection:
+            found = await connection.execute(alerts_select().where(tb.alerts.c.alert_id == alert_id))
+            row = found.mappings().first()
+            if row is None:
+                raise UnknownAlert(alert_id)
+            (head,) = await _outs(connection, [row])
+            phases = await connection.execute(
+                select(tb.alert_phases).where(tb.alert_phases.c.alert_id == alert_id)
+            )
+            history = sorted(phases.mappings(), key=lambda r: (r["revision"], PHASE_RANK[Phase(r["phase"])]))
+            verdicts = await connection.execute(
+                select(tb.verdicts).where(tb.verdicts.c.alert_id == alert_id).order_by(tb.verdicts.c.id)
+            )
+            newest = AlertIn.model_validate_json(history[-1]["body"])
+            return AlertDetail(
+                **dict(head),
+                t=newest.t,
+                started_t=newest.started_t,
+                opened_t=row["opened_t"],
+                track_ids=newest.track_ids,
+                series=newest.series,
+                box=newest.box,
+                provenance=newest.provenance,
+                stages=newest.stages,
+                history=[phase_out(r) for r in history],
+                verdicts=[verdict_out(r) for r in verdicts.mappings()],
+            )
+
+    async def media(self, alert_id: UUID, kind: MediaKind) -> tuple[MediaOut, str]:
+        """A piece of evidence and its sha256 ("" unless ready). Raises UnknownAlert, StorageError."""
+        async with self._db.reading() as connection:
+            await _must_exist(connection, alert_id)
+            row = await _media_row(connection, alert_id, kind)
+        if row is None:
+            pending = MediaOut(state=MediaState.PENDING, reason="", bytes=0, start_t=None, duration_s=None)
+            return pending, ""
+        return MediaOut(**{name: row[name] for name in MediaOut.model_fields}), row["sha256"]
+
+    # ------------------------------------------------------------ for the feed
+
+    async def head(self) -> int:
+        """The last change number given out."""
+        async with self._db.reading() as connection:
+            return int((await connection.execute(select(tb.feed_head.c.change))).scalar_one())
+
+    async def changes_after(self, change: int, limit: int) -> list[AlertNews]:
+        """The alerts changed after a number, oldest change first."""
+        wanted = alerts_select().where(tb.alerts.c.change > change)
+        async with self._db.reading() as connection:
+            return await _read(connection, wanted.order_by(tb.alerts.c.change).limit(limit))
+
+
+def _filtered(wanted: AlertFilter) -> Select[Any]:
+    query = alerts_select()
+    for name in ("camera_id", "rule", "phase", "severity"):
+        value = getattr(wanted, name)
+        if value is not None:
+            query = query.where(tb.alerts.c[name] == str(value))
+    if wanted.verdict == "none":
+        query = query.where(tb.alerts.c.verdict_id.is_(None))
+    elif wanted.verdict is not None:
+        query = query.where(tb.verdicts.c.verdict == wanted.verdict)
+    return query
+
+
+def _encode(arrival: int) -> str:
+    return urlsafe_b64encode(f"1:{arrival}".encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> int:
+    try:
+        version, arrival = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii").split(":")
+        number = int(arrival)
+    except ValueError as error:
+        raise BadCursor("not a cursor of this list") from error
+    if version != "1" or not 0 < number < 2**31:
+        raise BadCursor("not a cursor of this list")
+    return number
+
+
+async def _reserve(connection: AsyncConnection, n: int) -> int:
+    """Take the next n change numbers; returns the first. The row stays locked until the commit."""
+    head = tb.feed_head.c.change
+    taken = await connection.execute(update(tb.feed_head).values(change=head + n).returning(head))
+    return int(taken.scalar_one()) - n + 1
+
+
+async def _write_batch(connection: AsyncConnection, batch: Batch) -> None:
+    if batch.new:
+        await connection.execute(insert(tb.alerts), list(batch.new.values()))
+    for alert_id in batch.changed():
+        if alert_id in batch.known:
+            row = batch.known[alert_id]
+            await connection.execute(update(tb.alerts).where(tb.alerts.c.alert_id == alert_id).values(**row))
+    await connection.execute(insert(tb.alert_phases), batch.phases)
+
+
+async def _must_exist(connection: AsyncConnection, alert_id: UUID) -> None:
+    found = await connection.execute(select(tb.alerts.c.change).where(tb.alerts.c.alert_id == alert_id))
+    if found.first() is None:
+        raise UnknownAlert(alert_id)
+
+
+async def _media_row(connection: AsyncConnection, alert_id: UUID, kind: MediaKind) -> dict[str, Any] | None:
+    where = (tb.media.c.alert_id == alert_id) & (tb.media.c.kind == kind.value)
+    row = (await connection.execute(select(tb.media).where(where))).mappings().first()
+    return None if row is None else dict(row)
+
+
+async def _read(connection: AsyncConnection, query: Select[Any]) -> list[AlertNews]:
+    rows = (await connection.execute(query)).mappings().all()
+    outs = await _outs(connection, rows)
+    return [AlertNews(row["change"], out) for row, out in zip(rows, outs, strict=True)]
+
+
+async def _outs(connection: AsyncConnection, rows: Sequence[RowMapping]) -> list[AlertOut]:
+    """The wire shape of alert rows, with their evidence."""
+    ids = [row["alert_id"] for row in rows]
+    media: dict[UUID, list[RowMapping]] = {alert_id: [] for alert_id in ids}
+    if ids:
+        found = await connection.execute(select(tb.media).where(tb.media.c.alert_id.in_(ids)))
+        for row in found.mappings():
+            media[row["alert_id"]].append(row)
+    return [alert_out(row, media[row["alert_id"]]) for row in rows]

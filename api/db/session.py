@@ -1,0 +1,163 @@
+"""The way to the database: one pool, one writer at a time, library errors mapped to `StorageError`.
+
+Whoever writes holds the one write lock until the commit, and what changed is published before the lock is let
+go: numbers are given, committed and published in one order, so a feed that resumes from a number misses nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import URL, Connection, event
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from api.schemas import AlertOut, CameraOut
+from detector.errors import ConfigError, StorageError
+
+log = logging.getLogger(__name__)
+
+BUSY_TIMEOUT_S = 5.0  # how long a write waits for another process's lock before it is refused
+_SLOW_WRITE_S = 2.0  # a write that takes longer is told as a problem
+_WRITES = "watchpost_writes"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertNews:
+    """An alert as it stands after change number `change`."""
+
+    change: int
+    alert: AlertOut
+
+
+News = AlertNews | CameraOut
+Publish = Callable[[Sequence[News]], None]
+
+
+@dataclass(slots=True)
+class Write:
+    """One write transaction, and what to tell once it is committed."""
+
+    connection: AsyncConnection
+    news: list[News] = field(default_factory=list)
+
+
+class Database:
+    """Opens, migrates, reads and writes one database."""
+
+    def __init__(self, url: URL, publish: Publish) -> None:
+        self.kind = url.get_backend_name()
+        self._url = url
+        self._publish = publish
+        self._lock = asyncio.Lock()
+        self._write_since: float | None = None  # monotonic s
+        self._refused = ""  # why the last write failed
+        try:
+            self._engine = create_async_engine(url, **_engine_options(self.kind))
+        except ModuleNotFoundError as error:
+            raise ConfigError(
+                "the database's driver is not installed", where="WATCHPOST_DATABASE_URL", got=str(error)
+            ) from error
+        self._writer = self._engine.execution_options(**{_WRITES: True})
+        if self.kind == "sqlite":
+            event.listen(self._engine.sync_engine, "connect", _set_up_sqlite)
+            event.listen(self._engine.sync_engine, "begin", _begin_sqlite)
+
+    async def migrate(self) -> None:
+        """Bring the tables to this version's shape; raises StorageError."""
+        async with self.writing() as write:
+            await write.connection.run_sync(_upgrade)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._engine.dispose()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A consistent view; raises StorageError."""
+        with _mapped(self.kind):
+            async with self._engine.begin() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[Write]:
+        """A write transaction, committed at the end of the block; raises StorageError."""
+        async with self._lock:
+            self._write_since = time.monotonic()
+            try:
+                with _mapped(self.kind):
+                    async with self._writer.begin() as connection:
+                        write = Write(connection)
+                        yield write
+                self._refused = ""
+                if write.news:
+                    self._publish(write.news)
+            except StorageError as error:
+                self._refused = error.got
+                raise
+            finally:
+                self._write_since = None
+
+    def problems(self) -> list[str]:
+        """Why a write may not succeed now; empty when all is well."""
+        since = self._write_since
+        if self._refused:
+            return [f"database: the last write was refused: {self._refused}"]
+        if since is not None and time.monotonic() - since > _SLOW_WRITE_S:
+            return [f"database: a write has been waiting for {time.monotonic() - since:.0f} s"]
+        return []
+
+
+@contextmanager
+def _mapped(kind: str) -> Iterator[None]:
+    """Turn the library's errors, whose text holds values, into StorageError, which holds the driver's words."""
+    try:
+        yield
+    except IntegrityError:
+        raise  # a broken law of the tables is a fault of ours, not of the disk
+    except (DBAPIError, PoolTimeoutError, OSError) as error:
+        words = str(error.orig) if isinstance(error, DBAPIError) else type(error).__name__
+        log.error("database refused kind=%s error=%r", kind, words)
+        raise StorageError("the database did not do it", where=kind, got=words) from error
+
+
+def _engine_options(kind: str) -> dict[str, Any]:
+    if kind == "sqlite":
+        return {"connect_args": {"timeout": BUSY_TIMEOUT_S, "isolation_level": None}}
+    return {"pool_pre_ping": True}
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    """WAL lets readers go on while one writes; FULL makes a commit outlive a power cut."""
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout={int(BUSY_TIMEOUT_S * 1000)}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """A writer takes the lock at once: upgrading a read lock later may fail without waiting."""
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

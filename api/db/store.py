@@ -1,0 +1,54 @@
+"""All that the service keeps, behind one name. No query lives here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from api.db.alerts import AlertStore
+from api.db.cameras import CameraStore
+from api.db.people import PeopleStore
+from api.db.session import Database, News, Publish
+from api.settings import Settings
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The wall clock, aware and in UTC."""
+    return datetime.now(UTC)
+
+
+def _untold(_news: Sequence[News]) -> None:
+    """A command line has nobody to tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Alerts, cameras and people on one database."""
+
+    database: Database
+    alerts: AlertStore
+    cameras: CameraStore
+    people: PeopleStore
+
+
+@asynccontextmanager
+async def open_store(
+    settings: Settings, *, clock: Clock = utc_now, publish: Publish = _untold
+) -> AsyncIterator[Store]:
+    """Open the database of these settings, migrated; closed at the end. Raises ConfigError, StorageError."""
+    settings.make_folders()
+    database = Database(settings.database, publish)
+    try:
+        await database.migrate()
+        yield Store(
+            database,
+            AlertStore(database, clock),
+            CameraStore(database, clock),
+            PeopleStore(database, clock),
+        )
+    finally:
+        await database.close()

@@ -1,0 +1,85 @@
+"""What routes are given: the running service, and who is asking. Every route goes through one of these guards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Header, HTTPException, Request
+
+from api.auth import Guard, same
+from api.db.people import SessionRow
+from api.db.store import Clock, Store
+from api.feed import Feed
+from api.media import MediaFolder
+from api.settings import Settings
+
+SESSION_COOKIE = "watchpost_session"
+CSRF_COOKIE = "watchpost_csrf"
+CSRF_HEADER = "X-Watchpost-CSRF"
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The parts of one running service."""
+
+    settings: Settings
+    store: Store
+    feed: Feed
+    media: MediaFolder
+    guard: Guard
+    clock: Clock
+
+
+def get_service(request: Request) -> Service:
+    """The service that this request came to."""
+    service: Service = request.app.state.service
+    return service
+
+
+ServiceDep = Annotated[Service, Depends(get_service)]
+
+
+async def require_session(request: Request, service: ServiceDep) -> SessionRow:
+    """A logged-in person, even one who must change the password first; writes must come from our own page."""
+    session = await service.guard.session(request.cookies.get(SESSION_COOKIE))
+    if session is None:
+        raise HTTPException(401, "not logged in")
+    if request.method not in _READS and not same(request.headers.get(CSRF_HEADER, ""), session.csrf):
+        raise HTTPException(403, f"the header {CSRF_HEADER} does not equal the cookie {CSRF_COOKIE}")
+    return session
+
+
+SessionDep = Annotated[SessionRow, Depends(require_session)]
+
+
+async def require_person(session: SessionDep) -> SessionRow:
+    """A logged-in person who may use the service."""
+    if session.user.must_change_password:
+        raise HTTPException(403, "change your password first")
+    return session
+
+
+PersonDep = Annotated[SessionRow, Depends(require_person)]
+
+
+async def require_reviewer(session: PersonDep) -> SessionRow:
+    """A person who may give verdicts."""
+    if session.user.role not in ("operator", "admin"):
+        raise HTTPException(403, "a verdict needs the role operator or admin")
+    return session
+
+
+ReviewerDep = Annotated[SessionRow, Depends(require_reviewer)]
+
+
+async def require_worker(
+    service: ServiceDep, authorization: Annotated[str, Header(include_in_schema=False)] = ""
+) -> str:
+    """The name of the worker that asks."""
+    scheme, _, token = authorization.partition(" ")
+    name = await service.guard.worker(token.strip()) if scheme.lower() == "bearer" and token else None
+    if name is None:
+        raise HTTPException(401, "wanted the token of a worker", {"WWW-Authenticate": "Bearer"})
+    return name

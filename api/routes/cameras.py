@@ -1,0 +1,31 @@
+"""What people see of cameras."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi.responses import FileResponse
+
+from api.db.cameras import UnknownCamera
+from api.deps import ServiceDep, require_person
+from api.schemas import CameraOut, Slug
+
+router = APIRouter(prefix="/cameras", tags=["cameras"], dependencies=[Depends(require_person)])
+
+
+@router.get("", operation_id="listCameras")
+async def list_cameras(service: ServiceDep) -> list[CameraOut]:
+    """Every camera with its latest pulse."""
+    return await service.store.cameras.all()
+
+
+@router.get("/{camera_id}/picture", operation_id="getPicture", response_class=FileResponse)
+@router.head("/{camera_id}/picture", include_in_schema=False, response_class=FileResponse)
+async def get_picture(camera_id: Slug, request: Request, service: ServiceDep) -> Response:
+    """The newest picture of a camera."""
+    try:
+        camera = await service.store.cameras.get(camera_id)
+    except UnknownCamera:
+        raise HTTPException(404, "no such camera") from None
+    if camera.picture_at is None:
+        raise HTTPException(404, "no picture has come from this camera yet")
+    return service.media.serve_picture(camera_id, f"{camera.picture_at.timestamp():.6f}", request)

@@ -1,0 +1,107 @@
+"""What workers send: alerts, evidence, cameras, pulses. A repeat is answered like the first time and changes nothing."""
+
+from __future__ import annotations
+
+import logging
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, HTTPException, Path, Query, Request, Response
+
+from api.db.alerts import MediaRow, UnknownAlert
+from api.deps import ServiceDep, require_worker
+from api.media import MAX_UPLOAD
+from api.schemas import AlertIn, AlertReceipt, CameraIn, HeartbeatIn, MediaKind, MissingIn, Slug
+
+log = logging.getLogger(__name__)
+
+router = APIRouter(tags=["worker"], dependencies=[Depends(require_worker)])
+
+CameraId = Annotated[Slug, Path()]
+Seconds = Annotated[float | None, Query(allow_inf_nan=False)]
+
+
+@router.post(
+    "/alerts",
+    status_code=201,
+    operation_id="storeAlert",
+    responses={200: {"model": AlertReceipt, "description": "This phase was stored before"}},
+)
+async def store_alert(alert: AlertIn, response: Response, service: ServiceDep) -> AlertReceipt:
+    """Store one phase of an alert; it is on disk before the answer. (alert_id, phase, revision) is stored once."""
+    stored = await service.store.alerts.ingest(alert)
+    if stored:
+        log.info(
+            "alert stored camera=%s alert=%s phase=%s revision=%d",
+            alert.camera_id,
+            alert.alert_id,
+            alert.phase.value,
+            alert.revision,
+        )
+    else:
+        response.status_code = 200
+    return AlertReceipt(alert_id=alert.alert_id, stored=stored)
+
+
+@router.put(
+    "/alerts/{alert_id}/media/{kind}",
+    status_code=204,
+    operation_id="storeMedia",
+    max_body_size=MAX_UPLOAD,
+    openapi_extra={"requestBody": {"required": True, "content": {"application/octet-stream": {}}}},
+)
+async def store_media(
+    alert_id: UUID,
+    kind: MediaKind,
+    request: Request,
+    service: ServiceDep,
+    sha256: Annotated[str, Header(alias="X-Content-SHA256", pattern=r"^[0-9a-fA-F]{64}$")],
+    start_t: Seconds = None,
+    duration_s: Seconds = None,
+) -> None:
+    """Store a piece of evidence of a known alert; its sha256 is checked before it counts."""
+    await _known(service, alert_id, kind)
+    saved = await service.media.save(alert_id, kind, request, sha256)
+    row = MediaRow(kind, saved.sha256, saved.n_bytes, start_t, duration_s)
+    await service.store.alerts.put_media(alert_id, row)
+    log.info("media stored alert=%s kind=%s bytes=%d", alert_id, kind.value, saved.n_bytes)
+
+
+@router.put("/alerts/{alert_id}/media/{kind}/missing", status_code=204, operation_id="tellMissing")
+async def tell_missing(alert_id: UUID, kind: MediaKind, missing: MissingIn, service: ServiceDep) -> None:
+    """Say why a piece of evidence will never come; one that is here stays."""
+    await _known(service, alert_id, kind)
+    await service.store.alerts.put_missing(alert_id, kind, missing.reason)
+
+
+@router.put("/cameras/{camera_id}", status_code=204, operation_id="storeCamera")
+async def store_camera(camera_id: CameraId, camera: CameraIn, service: ServiceDep) -> None:
+    """Register a camera or what changed about it."""
+    if camera.camera_id != camera_id:
+        raise HTTPException(422, "camera_id in the address and in the body differ")
+    await service.store.cameras.register(camera)
+
+
+@router.put(
+    "/cameras/{camera_id}/picture",
+    status_code=204,
+    operation_id="storePicture",
+    openapi_extra={"requestBody": {"required": True, "content": {"image/jpeg": {}}}},
+)
+async def store_picture(camera_id: CameraId, request: Request, service: ServiceDep) -> None:
+    """Replace the newest picture of a camera."""
+    await service.media.save_picture(camera_id, request)
+    await service.store.cameras.picture_came(camera_id)
+
+
+@router.post("/heartbeat", status_code=204, operation_id="storePulse")
+async def store_pulse(heartbeat: HeartbeatIn, service: ServiceDep) -> None:
+    """Say that a worker lives and how its cameras are."""
+    await service.store.cameras.pulse(heartbeat)
+
+
+async def _known(service: ServiceDep, alert_id: UUID, kind: MediaKind) -> None:
+    try:
+        await service.store.alerts.media(alert_id, kind)
+    except UnknownAlert:
+        raise HTTPException(404, "no such alert") from None

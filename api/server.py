@@ -1,0 +1,37 @@
+"""Runs the service on a socket and stops it promptly: open streams are ended before connections are waited for."""
+
+from __future__ import annotations
+
+import socket
+
+import uvicorn
+from fastapi import FastAPI
+
+_DRAIN_S = 5  # for uploads under way; what is left then is cut, and sent again by the worker
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which by itself would wait for ever for a listener to leave the feed."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._feed = app.state.feed
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, then stop as uvicorn does."""
+        self._feed.close()
+        await super().shutdown(sockets)
+
+
+def make_server(app: FastAPI, host: str, port: int) -> Server:
+    """A server for `app`; call `run()` in the main thread, or `await serve()`. Port 0 takes a free one."""
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_DRAIN_S,
+    )
+    return Server(config, app)

@@ -1,0 +1,87 @@
+"""What the service is told from outside: where its data lies and which database it uses. Nothing else.
+
+Values may come from environment variables with the prefix WATCHPOST_. A wrong value is a `ConfigError`.
+The database address may hold a password, so it is a secret: it is never printed.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from detector.errors import ConfigError, StorageError
+
+_DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "sqlite+aiosqlite": "sqlite+aiosqlite",
+    "postgres": "postgresql+asyncpg",
+    "postgresql": "postgresql+asyncpg",
+    "postgresql+asyncpg": "postgresql+asyncpg",
+}
+
+
+def _default_data_dir() -> Path:
+    share = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(share) / "watchpost"
+
+
+class Settings(BaseSettings):
+    """Settings of one service."""
+
+    model_config = SettingsConfigDict(env_prefix="WATCHPOST_", frozen=True, hide_input_in_errors=True)
+
+    data_dir: Path = Field(default_factory=_default_data_dir)
+    database_url: SecretStr | None = None  # None: a SQLite file in data_dir
+
+    @property
+    def database(self) -> URL:
+        """The database's address with its async driver; raises ConfigError."""
+        if self.database_url is None:
+            return URL.create("sqlite+aiosqlite", database=str(self.data_dir / "watchpost.db"))
+        try:
+            url = make_url(self.database_url.get_secret_value())
+        except ArgumentError as error:
+            raise ConfigError(
+                "not an address of a database", where="WATCHPOST_DATABASE_URL", wanted="scheme://..."
+            ) from error
+        driver = _DRIVERS.get(url.drivername)
+        if driver is None:
+            raise ConfigError(
+                "unknown kind of database",
+                where="WATCHPOST_DATABASE_URL",
+                wanted="sqlite or postgresql",
+                got=url.drivername,
+            )
+        if driver.startswith("sqlite") and url.database in (None, "", ":memory:"):
+            raise ConfigError(
+                "alerts must survive a restart",
+                where="WATCHPOST_DATABASE_URL",
+                wanted="a file, as in sqlite:////var/lib/watchpost/watchpost.db",
+                got="a database in memory",
+            )
+        return url.set(drivername=driver)
+
+    @property
+    def media_dir(self) -> Path:
+        """Where evidence lies: one folder for each alert."""
+        return self.data_dir / "media"
+
+    @property
+    def picture_dir(self) -> Path:
+        """Where the newest picture of each camera lies."""
+        return self.data_dir / "pictures"
+
+    def make_folders(self) -> None:
+        """Create the folders, readable by this user only; raises StorageError."""
+        try:
+            for folder in (self.data_dir, self.media_dir, self.picture_dir):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageError(
+                "cannot create the data folder", where=str(self.data_dir), got=error.strerror or str(error)
+            ) from error

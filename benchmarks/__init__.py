@@ -1,0 +1,1 @@
+"""Benchmarks: they may import anything, and nothing imports them."""

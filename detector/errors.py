@@ -1,0 +1,96 @@
+"""Every error Watchpost raises on purpose, on one page.
+
+    WatchError
+    ├── ConfigError            the site file, a zone, a rule parameter
+    ├── ModelError             a card, a weight's hash, a network's input or output, a provider
+    ├── SourceError            a camera or a file
+    │   ├── SourceUnreachable  no route, refused, login failed, nothing arrives in time (worth a retry)
+    │   ├── SourceUnreadable   not a video, no decodable codec, zero pictures (not worth a retry)
+    │   └── SourceEnded        the last picture has been read
+    ├── StorageError           the disk: full, read-only, gone
+    └── DeliveryError          the way to the alert API
+        ├── ApiUnreachable     no answer, or 5xx, 408, 429: retried for ever
+        └── AlertRefused       any other 4xx: kept, shown, not retried
+
+A message says what happened, where (camera, file, key), what was wanted, what was got, and what to do.
+Errors of PyAV, ONNX Runtime, httpx and SQLite are mapped to these at the one file that calls them.
+A wrong array shape is a `ValueError` raised by the type itself.
+"""
+
+from __future__ import annotations
+
+
+class WatchError(Exception):
+    """Root of the tree; the command line prints its message and exits with `exit_code`."""
+
+    exit_code = 1
+
+    def __init__(
+        self, what: str, *, where: str = "", wanted: str = "", got: str = "", todo: str = ""
+    ) -> None:
+        self.what, self.where, self.wanted, self.got, self.todo = what, where, wanted, got, todo
+        super().__init__(self.text())
+
+    def text(self) -> str:
+        """One line: `where: what (wanted ..., got ...). To do.`"""
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        pair = ", ".join(
+            part
+            for part in (
+                f"wanted {self.wanted}" if self.wanted else "",
+                f"got {self.got}" if self.got else "",
+            )
+            if part
+        )
+        body = f"{head} ({pair})" if pair else head
+        return f"{body}. {self.todo}" if self.todo else body
+
+
+class ConfigError(WatchError):
+    """The site file, a zone or a rule parameter is wrong."""
+
+    exit_code = 2
+
+
+class ModelError(WatchError):
+    """A network cannot be fetched, verified, exported, loaded or run as its card says."""
+
+    exit_code = 3
+
+
+class SourceError(WatchError):
+    """A camera or a file does not give pictures."""
+
+    exit_code = 4
+
+
+class SourceUnreachable(SourceError):
+    """Nothing answers, or nothing arrives in time; a retry may help."""
+
+
+class SourceUnreadable(SourceError):
+    """What answers is not a video that can be decoded; a retry does not help."""
+
+
+class SourceEnded(SourceError):
+    """The last picture has been read."""
+
+
+class StorageError(WatchError):
+    """The disk refused a write."""
+
+    exit_code = 5
+
+
+class DeliveryError(WatchError):
+    """An alert could not be handed to the API."""
+
+    exit_code = 6
+
+
+class ApiUnreachable(DeliveryError):
+    """No answer, or one that says try again later."""
+
+
+class AlertRefused(DeliveryError):
+    """The API will never accept this; it is kept and shown, not retried."""

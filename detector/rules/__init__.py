@@ -1,0 +1,1 @@
+"""The rules: each says what is true *now*; `detector.episodes` holds, releases and repeats."""

@@ -1,0 +1,99 @@
+"""One camera's judgement: detections in, alerts out.
+
+    detections -> Tracker -> BodyScale -> Observation -> Grouper -> rules -> Episodes -> alerts
+
+Holds no logic of its own but the order of things and what a new epoch resets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from detector.boxes import feet as feet_of
+from detector.episodes import Episodes
+from detector.ground import BodyScale
+from detector.groups import Grouper, GrouperParams
+from detector.rules.base import Rule, View
+from detector.tracker import Tracker, TrackerParams
+from detector.types import Alert, Detections, Kind, Observation, Stamp, Tracks
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What came of one picture."""
+
+    tracks: Tracks  # people
+    observation: Observation  # what the rules saw
+    alerts: list[Alert]
+
+
+class Scene:
+    """The pure part of one camera, owned by one thread.
+
+    A new epoch (reconnect, size change, time jump) closes what is open with `end_reason` "stream interrupted"
+    and starts afresh; only a new picture size makes the learned body scale void. A rule's error is not
+    caught.
+    """
+
+    def __init__(
+        self,
+        camera_id: str,
+        run_id: UUID,
+        rules: Sequence[Rule],
+        tracker_params: TrackerParams = TrackerParams(),
+    ) -> None:
+        self._camera_id = camera_id
+        self._rules = tuple(rules)
+        self._tracker = Tracker(tracker_params)
+        self._scale = BodyScale()
+        links = sorted({link for rule in rules for link in rule.links_bh})
+        self._groupers = {link: Grouper(GrouperParams(link_bh=link)) for link in links}
+        self._episodes = Episodes(run_id, camera_id, self._rules)
+        self._last: Stamp | None = None
+
+    def step(self, stamp: Stamp, detections: Detections) -> Judgement:
+        """Judge one picture. Raises ValueError for another camera's picture or time that does not grow."""
+        if stamp.camera_id != self._camera_id:
+            raise ValueError(f"Scene.step: wanted pictures of {self._camera_id!r}, got {stamp.camera_id!r}")
+        alerts = self._begin(stamp)
+        tracks = self._tracker.step(stamp, detections[detections.kinds == Kind.PERSON])
+        tracks = tracks[tracks.kinds == Kind.PERSON]
+        self._scale.step(tracks, stamp)
+        feet = feet_of(tracks.boxes, stamp.width, stamp.height)
+        observation = Observation(
+            stamp=stamp,
+            tracks=tracks,
+            feet=feet,
+            body_px=self._scale.body_px(feet),
+            depth_gain=self._scale.depth_gain(feet),
+        )
+        view = View(
+            observation, {link: grouper.step(observation) for link, grouper in self._groupers.items()}
+        )
+        alerts += self._episodes.step(stamp, [rule.step(view) for rule in self._rules])
+        return Judgement(tracks, observation, alerts)
+
+    def end(self, reason: str) -> list[Alert]:
+        """Close what is open with `end_reason` = reason ("source ended", "service stopped")."""
+        return self._episodes.end(reason)
+
+    def _begin(self, stamp: Stamp) -> list[Alert]:
+        """Check the stamp; at a new epoch close what is open and forget what was seen."""
+        last, self._last = self._last, stamp
+        if last is None:
+            return []
+        if last.epoch == stamp.epoch:
+            if stamp.t <= last.t:
+                raise ValueError(f"Scene.step: wanted t over {last.t} in epoch {stamp.epoch}, got {stamp.t}")
+            return []
+        alerts = self._episodes.end("stream interrupted")
+        self._tracker.reset()
+        for grouper in self._groupers.values():
+            grouper.reset()
+        for rule in self._rules:
+            rule.reset()
+        if (last.width, last.height) != (stamp.width, stamp.height):
+            self._scale.reset()
+        return alerts

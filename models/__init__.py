@@ -1,0 +1,1 @@
+"""Neural networks only: cards, fetching, export, and running them with ONNX Runtime."""

@@ -1,0 +1,204 @@
+"""Gives a network's ONNX file: the one in place if it is the card's, else fetched weights, exported.
+
+Torch and ultralytics live in an environment of their own (`cache_dir()/export-env`) and run as a child
+process; the runtime never imports them. Beside NAME.onnx lies NAME.json: the hash of the weights it came
+from, its own hash and the exporters' versions. A file that does not agree with it is exported again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from detector.errors import ModelError
+from models.catalog import Card, cache_dir, network_path, networks_dir
+from models.fetch import Progress, fetch, quiet, sha256
+
+log = logging.getLogger(__name__)
+
+# The extra `export` of pyproject.toml is these two together (a test holds them equal).
+REQUIREMENTS = (
+    "torch==2.13.0",
+    "onnx>=1.19",
+    "onnxslim>=0.1.70",
+    "onnxruntime>=1.20",
+    "opencv-python-headless>=4.10",
+    "pillow>=11",
+    "pyyaml>=6",
+    "requests>=2.32",
+    "psutil>=7",
+    "matplotlib>=3.10",
+    "polars>=1.30",
+    "lap>=0.5.12",
+)
+# Without what they ask for: ultralytics asks for opencv-python, which needs a libGL that servers do not have,
+# and of torchvision only the presence is needed.
+REQUIREMENTS_ALONE = (
+    "ultralytics==8.4.190",
+    "ultralytics-thop>=2",
+    "ultralytics-platform>=0.1",
+    "torchvision",
+)
+
+EXPORT_S = 600.0
+STEPS = ("Collecting", "Downloading", "Installing")  # the lines of pip that show it goes on
+SCRIPT = Path(__file__).with_name("export_script.py")
+
+
+def ensure_network(card: Card, progress: Progress | None = None) -> Path:
+    """The card's ONNX file, verified; instant when it is in place. Raises ModelError.
+
+    Safe to call from several processes at once: one works, the others wait and find the result.
+    """
+    path = network_path(card)
+    if card.weights is None:
+        if not path.is_file():
+            raise ModelError(
+                "the network file is missing", where=str(path), todo="Put the ONNX file there by hand"
+            )
+        return path
+    if not _verified(card, path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(path.parent / ".lock"):
+            if not _verified(card, path):
+                _export(card, fetch(card, progress), path, progress or quiet)
+    return path
+
+
+def export_python(progress: Progress | None = None) -> Path:
+    """The Python of the export environment, which is made first if need be. Raises ModelError."""
+    cache_dir().mkdir(parents=True, exist_ok=True)
+    with _locked(cache_dir() / "export-env.lock"):
+        return _environment(progress or quiet)
+
+
+def record_path(card: Card) -> Path:
+    """Where it is written from what the ONNX file was made."""
+    return network_path(card).with_suffix(".json")
+
+
+def _verified(card: Card, path: Path) -> bool:
+    """Whether the ONNX file is the one that was exported from the card's weights."""
+    if not path.is_file():
+        return False
+    try:
+        record = json.loads(record_path(card).read_text(encoding="utf-8"))
+        said = record["weights_sha256"], record["onnx_sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return card.weights is not None and said == (card.weights.sha256, sha256(path))
+
+
+def _export(card: Card, weights: Path, path: Path, progress: Progress) -> None:
+    assert card.weights is not None
+    python = export_python(progress)
+    progress(f"export {card.name}", 0, 0)
+    with tempfile.TemporaryDirectory(dir=networks_dir(), prefix=".export-") as folder:
+        # What is unpickled is a copy that nobody else writes to, hashed once more.
+        copy, out = Path(folder) / card.weights.file, Path(folder) / path.name
+        shutil.copyfile(weights, copy)
+        if (found := sha256(copy)) != card.weights.sha256:
+            raise ModelError("the weights changed", where=str(weights), wanted=card.weights.sha256, got=found)
+        journal = path.with_suffix(".export.log")
+        _run_script(python, copy, out, journal)
+        record = {
+            "network": card.name,
+            "weights_sha256": card.weights.sha256,
+            "onnx_sha256": sha256(out),
+            "exporters": json.loads(Path(f"{out}.versions.json").read_text(encoding="utf-8")),
+        }
+        note = Path(folder) / "record"
+        note.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        out.replace(path)
+        note.replace(record_path(card))
+    progress(f"export {card.name}", 1, 1)
+    log.info("exported network=%s file=%s", card.name, path)
+
+
+def _run_script(python: Path, weights: Path, out: Path, journal: Path) -> None:
+    """Run the export in its environment, its output going to `journal`."""
+    env = _environ() | {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false"}
+    # -I: else the script's folder, this package, would come first and its onnx.py stand for the library.
+    command = [str(python), "-I", str(SCRIPT), str(weights), str(out)]
+    with journal.open("wb") as file:
+        try:
+            subprocess.run(  # noqa: S603  # our own script
+                command, env=env, stdout=file, stderr=file, cwd=out.parent, timeout=EXPORT_S, check=True
+            )
+        except subprocess.TimeoutExpired as error:
+            raise ModelError(
+                "the export takes too long", where=str(journal), wanted=f"{EXPORT_S:g} s"
+            ) from error
+        except subprocess.CalledProcessError as error:
+            tail = journal.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-5:]
+            raise ModelError(
+                "the export failed", where=str(weights.name), got=" / ".join(tail), todo=f"See {journal}"
+            ) from error
+
+
+def _environ() -> dict[str, str]:
+    """Our own variables, with the settings that ultralytics and matplotlib write kept in the cache."""
+    settings = cache_dir() / "export-settings"
+    settings.mkdir(parents=True, exist_ok=True)
+    return dict(os.environ) | {"YOLO_CONFIG_DIR": str(settings), "MPLCONFIGDIR": str(settings)}
+
+
+def _environment(progress: Progress) -> Path:
+    """Make the environment anew unless it was completed with these very requirements."""
+    folder = cache_dir() / "export-env"
+    python, done = folder / "bin" / "python", folder / "complete.json"
+    wanted = json.dumps([REQUIREMENTS, REQUIREMENTS_ALONE, sys.version_info[:2]])
+    if python.is_file() and done.is_file() and done.read_text(encoding="utf-8") == wanted:
+        return python
+    shutil.rmtree(folder, ignore_errors=True)
+    _install([sys.executable, "-m", "venv", str(folder)], "make the export environment", progress)
+    pip = [
+        str(python),
+        "-m",
+        "pip",
+        "install",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--progress-bar",
+        "off",
+    ]
+    _install([*pip, *REQUIREMENTS], "install torch and the ONNX tools", progress)
+    _install([*pip, "--no-deps", *REQUIREMENTS_ALONE], "install ultralytics", progress)
+    done.write_text(wanted, encoding="utf-8")
+    return python
+
+
+def _install(command: list[str], what: str, progress: Progress) -> None:
+    """Run one step of the installation, what it gets passed on as progress."""
+    progress(what, 0, 0)
+    said: list[str] = []
+    with subprocess.Popen(  # noqa: S603  # our own interpreter and requirements
+        command, env=_environ(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            said.append(line.strip())
+            if line.startswith(STEPS):
+                progress(f"{what}: {line.strip()[:60]}", 0, 0)
+    if child.returncode:
+        raise ModelError(
+            "the export environment cannot be made", where=what, got=" / ".join(said[-3:]),
+            todo=f"Connect this machine, or put the ONNX file and its record into {networks_dir()}",
+        )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a file lock; it falls with the process that holds it."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

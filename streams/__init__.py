@@ -1,0 +1,1 @@
+"""The worker: cameras, threads, disk and sending."""

@@ -1,0 +1,312 @@
+"""Opens files and cameras with PyAV and gives their packets and pictures. The only file that knows PyAV's errors.
+
+No text that leaves this file holds a credential: PyAV's own messages contain the whole URL, so they are
+neither quoted nor chained. A bad packet is counted and the stream goes on.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import av
+from av.video.stream import VideoStream
+
+from detector.errors import ConfigError, SourceEnded, SourceError, SourceUnreachable, SourceUnreadable
+from streams.flow import Pipe, Stage
+from streams.timeline import usable_fps
+
+LIMIT_S = 10.0  # for a connection, and for each silence after it
+
+_SCHEMES = ("rtsp", "rtsps", "http", "https")
+_MAX_BAD_READS = 50  # in a row; more is not a damaged packet but a damaged stream
+_AHEAD = 32  # packets read before they are wanted
+_MICRO = 1_000_000
+
+VideoPacket = av.Packet[VideoStream]
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Every clock a camera's thread uses."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    wait: Callable[[threading.Event, float], bool] = threading.Event.wait
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a camera's pictures come from."""
+
+    url: str = field(repr=False)  # a file's absolute path, or a URL that may hold a login shown: str  # what
+    may be shown and logged: no login, path or query of a URL (some cameras log in by the path) live: bool
+
+
+def address_of(source: str, user: str, password: str, folder: Path) -> Address:
+    """Check and join what the site file says. A login in its own fields is encoded here, once.
+
+    Raises ConfigError, which never repeats the source.
+    """
+    if "://" not in source:
+        if user or password:
+            raise ConfigError("a file has no login", wanted="no user and no password")
+        path = (folder / Path(source).expanduser()).absolute()
+        return Address(url=str(path), shown=str(path), live=False)
+    scheme, rest = source.split("://", 1)
+    if scheme.lower() not in _SCHEMES:
+        raise ConfigError(
+            "this kind of address is not read", wanted=", ".join(_SCHEMES) + " or a file path",
+            got=f"{scheme}://"
+        )
+    encode = "Put the login in the fields user and password, or write special characters as %40 and so on"
+    try:
+        parts = urlsplit(source)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise ConfigError("not a URL", wanted=f"{scheme}://host:port/path", todo=encode) from None
+    login, at, place = parts.netloc.rpartition("@")
+    if (
+        not host
+        or not source.isprintable()
+        or " " in source
+        or "#" in source
+        or "@" in login
+        or (not at and "@" in rest)
+        or re.search(r"%(?![0-9A-Fa-f]{2})", login)
+    ):
+        raise ConfigError("not a URL", wanted=f"{scheme}://host:port/path, encoded", todo=encode)
+    if at and (user or password):
+        raise ConfigError("two logins", wanted="one, in the URL or in user and password", got="both")
+    if password and not user:
+        raise ConfigError("a password without a user", wanted="both")
+    if user:
+        login, at = f"{quote(user, safe='')}:{quote(password, safe='')}", "@"
+    shown_host = f"[{host}]" if ":" in host else host
+    shown = f"{parts.scheme}://{shown_host}" + (f":{port}" if port else "") + ("/…" if parts.path else "")
+    tail = source.split("://", 1)[1].removeprefix(parts.netloc)
+    return Address(url=f"{parts.scheme}://{login}{at}{place}{tail}", shown=shown, live=True)
+
+
+class Source:
+    """One open file or connection. `read` belongs to one thread, `decode` and `flush` to one other."""
+
+    def __init__(self, address: Address, container: av.container.InputContainer, stream: VideoStream) -> None:
+        self.address = address self.template = stream  # valid until `close` self.fps = usable_fps(*(None if r
+        is None else float(r) for r in (stream.guessed_rate, stream.average_rate))) self.n_decode_errors = 0
+        self._container = container self._codec = stream.codec_context self._codec.thread_count = 1  # a
+        camera takes one core at most; more threads cost more and only lower latency self._packets:
+        Iterator[VideoPacket] = container.demux(stream)
+
+    def read(self) -> VideoPacket:
+        """The next packet. Raises SourceEnded, SourceUnreachable, or SourceUnreadable (a file)."""
+        began_s = time.monotonic()
+        for _ in range(_MAX_BAD_READS):
+            try:
+                packet = next(self._packets, None)
+            except av.InvalidDataError:  # the generator is spent, the container is not
+                self.n_decode_errors += 1
+                self._packets = self._container.demux(self.template)
+                if self.address.live and time.monotonic() - began_s > LIMIT_S / 2:
+                    raise _no_data(self.address) from None
+                continue
+            except av.FFmpegError as error:
+                raise _map(error, self.address, began_s) from None
+            if packet is not None and not _is_flush(packet):
+                return packet
+            if not self.address.live:
+                raise SourceEnded("the file has ended", where=self.address.shown)
+            if time.monotonic() - began_s > LIMIT_S / 2:
+                raise _no_data(self.address)
+            raise SourceUnreachable("the stream was ended by the camera", where=self.address.shown)
+        raise SourceUnreachable("nothing but damaged data", where=self.address.shown)
+
+    def decode(self, packet: VideoPacket) -> list[av.VideoFrame]:
+        """The pictures that come out when `packet` goes in: none, one, rarely more. A bad packet is counted."""
+        try:
+            return self._codec.decode(packet)
+        except av.FFmpegError:
+            self.n_decode_errors += 1
+            return []
+
+    def flush(self) -> list[av.VideoFrame]:
+        """The pictures still inside the decoder, which can then be used again."""
+        try:
+            frames = self._codec.decode(None)
+        except av.FFmpegError:
+            self.n_decode_errors += 1
+            frames = []
+        self._codec.flush_buffers()
+        return frames
+
+    def close(self) -> None:
+        """Give everything back."""
+        self._container.close()
+
+
+def open_source(address: Address) -> Source:
+    """Open a file or a camera, within about two times LIMIT_S.
+
+    Raises SourceUnreachable, or SourceUnreadable: not a video, no video in it, or a codec that is not known.
+    """
+    began_s = time.monotonic()
+    if not address.live:
+        _check_file(address)
+    try:
+        container = av.open(
+            address.url, options=_options(address), timeout=(LIMIT_S, LIMIT_S), metadata_errors="replace"
+        )
+    except av.FFmpegError as error:
+        raise _map(error, address, began_s) from None
+    try:
+        return Source(address, container, _video_of(container, address))
+    except SourceError:
+        container.close()
+        raise
+
+
+def _options(address: Address) -> dict[str, str]:
+    """What libavformat may do: nothing but the protocols that this kind of address needs."""
+    if not address.live:
+        return {"protocol_whitelist": "file"}
+    if address.url.startswith("rtsp"):
+        return {
+            "rtsp_transport": "tcp",
+            "allowed_media_types": "video",
+            "timeout": str(int(LIMIT_S * _MICRO)),
+            "protocol_whitelist": "rtsp,rtsps,rtp,srtp,tcp,tls,crypto",
+        }
+    return {"protocol_whitelist": "http,https,tcp,tls,crypto,hls", "rw_timeout": str(int(LIMIT_S * _MICRO))}
+
+
+def _check_file(address: Address) -> None:
+    path = Path(address.url)
+    if not path.exists():
+        raise SourceUnreadable("no such file", where=address.shown, todo="Check the path in the site file")
+    if not path.is_file():
+        raise SourceUnreadable("not a file", where=address.shown, wanted="a video file")
+    if path.stat().st_size == 0:
+        raise SourceUnreadable("the file is empty", where=address.shown, wanted="a video file", got="0 bytes")
+
+
+def _video_of(container: av.container.InputContainer, address: Address) -> VideoStream:
+    stream = container.streams.best("video")
+    kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
+    if not isinstance(stream, VideoStream) or av.stream.Disposition.attached_pic in stream.disposition:
+        raise SourceUnreadable("no video in it", where=address.shown, wanted="a video stream", got=kinds)
+    if stream.codec_context is None:
+        raise SourceUnreadable("the codec is not known", where=address.shown, wanted="H.264, H.265, MJPEG,
+        ...")
+    return stream
+
+
+def _is_flush(packet: VideoPacket) -> bool:
+    return packet.size == 0 and packet.pts is None and packet.dts is None
+
+
+def _no_data(address: Address) -> SourceUnreachable:
+    return SourceUnreachable(
+        "no data",
+        where=address.shown,
+        wanted=f"a packet within {LIMIT_S:.0f} s",
+        got="silence",
+        todo="Check that the camera streams",
+    )
+
+
+_NETWORK: tuple[tuple[type[av.FFmpegError], str, str], ...] = (
+    (av.HTTPUnauthorizedError, "the login was refused", "Check user and password"),
+    (av.HTTPForbiddenError, "the login may not see this stream", "Check the rights of the camera's user"),
+    (av.HTTPNotFoundError, "no stream at this path", "Check the path of the address"),
+    (av.ConnectionRefusedError, "connection refused", "Check address and port, and that the camera is on"),
+    (av.TimeoutError, "no data", "Check that the camera is on and streams"),
+    (av.error.ExitError, "no data", "Check that the camera is on and streams"),
+    (av.DecoderNotFoundError, "the codec is not known", "Set the camera to H.264"),
+    (av.ProtocolNotFoundError, "it leads to a protocol that is not allowed", "Check the address"),
+)
+
+
+def _map(error: av.FFmpegError, address: Address, began_s: float) -> SourceError:
+    """A library error as one of ours; only its class and its fixed text are used."""
+    if not address.live:
+        what = "not a video that can be read" if isinstance(error, av.InvalidDataError) else "cannot be read"
+        return SourceUnreadable(what, where=address.shown, wanted="a video file", got=_fixed_text(error))
+    if time.monotonic() - began_s > LIMIT_S * 0.9:
+        return _no_data(address)
+    for kind, what, todo in _NETWORK:
+        if isinstance(error, kind):
+            return SourceUnreachable(what, where=address.shown, got=_fixed_text(error), todo=todo)
+    return SourceUnreachable(
+        "cannot be read", where=address.shown, got=_fixed_text(error), todo="Check the address and the
+        network"
+    )
+
+
+def _fixed_text(error: av.FFmpegError) -> str:
+    return str(error.strerror or type(error).__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A packet and when it came."""
+
+    packet: VideoPacket
+    arrival_s: float  # monotonic
+    at: datetime  # UTC
+
+
+class Feed:
+    """Reads a source in a thread of its own, a little ahead.
+
+    A call into the library can be silent for as long as the camera is (PyAV cannot be interrupted), and a
+    stop must not wait for it: the owner just closes the feed, and the thread lets go of the connection when
+    the call returns.
+    """
+
+    def __init__(self, camera_id: str, opened: Callable[[], Source], clock: Clock) -> None:
+        self._opened = opened
+        self._clock = clock
+        self._pipe: Pipe[Source | Arrival | SourceError] = Pipe(_AHEAD)
+        # A death is raised again by `take`, in the thread of the reader, whose own end the process sees.
+        self._stage = Stage(f"{camera_id}-feed", self._run, ends=(self._pipe,), on_death=lambda *_: None)
+        self._stage.start()
+
+    def take(self, timeout_s: float) -> Source | Arrival | SourceError | None:
+        """First the open source, then its packets, last the reason of the end. None: nothing within `timeout_s`."""
+        item = self._pipe.get(timeout_s)
+        if item is None and self._stage.failed is not None:
+            raise self._stage.failed
+        return item
+
+    def close(self) -> None:
+        """No more is wanted, and nothing of the source will be touched any more. Does not wait."""
+        self._stage.stop(0.0)
+        self._pipe.close()
+
+    @property
+    def running(self) -> bool:
+        """Whether the connection may still be held."""
+        return self._stage.running
+
+    def _run(self, stop: threading.Event) -> None:
+        try:
+            source = self._opened()
+        except SourceError as error:
+            self._pipe.put(error, stop)
+            return
+        try:
+            self._pipe.put(source, stop)
+            while not stop.is_set():
+                packet = source.read()
+                self._pipe.put(Arrival(packet, self._clock.monotonic(), self._clock.now()), stop)
+        except SourceError as error:
+            self._pipe.put(error, stop)
+            stop.wait()  # what was read is still being decoded and cut, which needs the source open
+        finally:
+            source.close()
