@@ -1,8 +1,8 @@
 """Who may do what: passwords, sessions, workers' tokens. The only file that makes or compares a secret.
 
-Passwords are stored as argon2 hashes; sessions and tokens are random, live in the database as sha256 and are looked
-up by it, so a stolen database opens nothing and no key has to be kept. No account works with a password that was
-shipped: the first start makes one.
+Passwords are stored as argon2 hashes; sessions and tokens are random, live in the database as sha256 and
+are looked up by it, so a stolen database opens nothing and no key has to be kept. No account works with a
+password that was shipped: the first start makes one.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import secrets
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -37,12 +38,10 @@ _MAX_FAILURES = 10
 _FAILURE_WINDOW = timedelta(minutes=5)
 _MAX_WATCHED = 10_000  # (name, address) pairs remembered by the throttle
 _HASHER = PasswordHasher()
-# Checked when the name is unknown, so that the time taken does not tell which names exist.
-_NOBODY = _HASHER.hash(secrets.token_urlsafe(16))
 
 
 class TooManyFailures(Exception):
-    """This name failed too often from this address."""
+    """A name failed too often from one address."""
 
     def __init__(self, wait_s: int) -> None:
         super().__init__(f"too many failed logins; try again in {wait_s} s")
@@ -65,16 +64,20 @@ async def first_start(store: Store) -> str | None:
     """Make the first administrator `admin`; returns its one-time password, or None if there are users."""
     if await store.people.count() > 0:
         return None
+    return await add_with_one_time_password(store, "admin", "admin")
+
+
+async def add_with_one_time_password(store: Store, name: str, role: str) -> str:
+    """Add a user with a random password to be changed at the first login; raises ConfigError."""
     password = secrets.token_urlsafe(15)
-    await store.people.add("admin", "admin", await _hash(password), True)
-    log.info("first start: made user name=admin must_change_password=true")
+    await create_user(store, name, password, role, must_change=True)
     return password
 
 
 async def create_user(
     store: Store, name: str, password: str, role: str, *, must_change: bool = False
 ) -> None:
-    """Add a user who may log in at once; raises ConfigError for a taken name, a weak password or a bad role."""
+    """Add a user who may log in at once; raises ConfigError for a taken name, a weak password, a bad role."""
     if not _NAME.fullmatch(name):
         raise ConfigError("not a user name", where="name", wanted="a-z 0-9 . _ - (1 to 64)", got=repr(name))
     if role not in ROLES:
@@ -88,7 +91,7 @@ async def create_user(
 
 
 async def set_password(store: Store, name: str, password: str, *, must_change: bool = False) -> None:
-    """Give a user a new password and end all sessions; raises ConfigError for an unknown name or a weak one."""
+    """Give a user a new password and end all sessions; raises ConfigError for an unknown name, a weak one."""
     user = await store.people.find(name)
     if user is None:
         raise ConfigError("no such user", where=f"user {name}")
@@ -114,7 +117,7 @@ def check_password(name: str, password: str) -> None:
         raise ConfigError(
             "the password is too short", where=f"user {name}", wanted=wanted, got=got, todo=todo
         )
-    if name.lower() in low or "watchpost" in low or "password" in low or len(set(low)) < 6:
+    if (len(name) > 3 and name in low) or "watchpost" in low or "password" in low or len(set(low)) < 6:
         raise ConfigError("the password is easy to guess", where=f"user {name}", todo=todo)
 
 
@@ -134,7 +137,7 @@ class Guard:
         """A new session, or None if name and password do not fit. Raises TooManyFailures, StorageError."""
         self._throttle(name, address)
         user = await self._store.people.find(name)
-        right = await _verify(user.password_hash if user else _NOBODY, password)
+        right = await _verify(user.password_hash if user else await _nobody(), password)
         if user is None or not right:
             self._failed(name, address)
             log.warning("login refused name=%r address=%s", name, address)
@@ -210,6 +213,16 @@ def hash_token(token: str) -> str:
 def same(a: str, b: str) -> bool:
     """Whether two secrets are equal, in a time that does not tell where they differ."""
     return hmac.compare_digest(a.encode(), b.encode())
+
+
+@cache
+def _nobody_hash() -> str:
+    return _HASHER.hash(secrets.token_urlsafe(16))
+
+
+async def _nobody() -> str:
+    """Checked when the name is unknown, so that the time taken does not tell which names exist."""
+    return await asyncio.to_thread(_nobody_hash)
 
 
 async def _hash(password: str) -> str:

@@ -1,4 +1,4 @@
-"""What routes are given: the running service, and who is asking. Every route goes through one of these guards."""
+"""What routes are given: the running service, and who is asking. Every route has one of these guards."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ class Source:
 
 
 class FeedResponse(Response):
-    """Streams the feed to one listener until it leaves, is let go, loses its session, or the service stops."""
+    """Streams the feed to one listener until it leaves, is let go, loses its session or the service stops."""
 
     media_type = "text/event-stream"
 
@@ -123,7 +123,7 @@ class FeedResponse(Response):
         del self.headers["content-length"]
         self._feed, self._source, self._last = feed, source, last_change
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Run the stream; a listener that stopped reading is cut even while a send waits for it."""
         listener = self._feed.listen()
         try:

@@ -1,4 +1,4 @@
-"""Evidence and tile pictures on disk. A file is whole or not there; its path is made of ids, never of what was asked.
+"""Evidence and tile pictures on disk. A file is whole or not there; its path is made of ids only.
 
 A body is streamed to a temporary file beside its place, its sha256 checked, flushed to disk, then renamed.
 """

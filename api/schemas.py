@@ -1,7 +1,7 @@
 """The wire contract between worker, service and console. Imports pydantic and detector.types only.
 
-Every datetime is UTC and ends in Z on the wire. Boxes are x0 y0 x1 y1 px of the full upright picture; zones are
-0-1 of it.
+Every datetime is UTC and ends in Z on the wire. Boxes are x0 y0 x1 y1 px of the full upright picture; zones
+are 0-1 of it.
 """
 
 from __future__ import annotations

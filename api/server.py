@@ -1,4 +1,4 @@
-"""Runs the service on a socket and stops it promptly: open streams are ended before connections are waited for."""
+"""Runs the service on a socket and stops it promptly: open streams end before connections are waited for."""
 
 from __future__ import annotations
 

@@ -5,10 +5,12 @@ Every figure says on what data and how much of it it was measured, every report 
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -57,6 +59,10 @@ class Report:
             "commit": self.commit,
             "figures": [asdict(figure) for figure in self.figures],
         }
+
+    def write(self, path: Path) -> None:
+        """Write `as_json` to `path`; "-" is standard output."""
+        write_json(self.as_json(), path)
 
     def show(self, console: Console) -> None:
         """Print machine, commit and one table of all figures."""
@@ -124,3 +130,12 @@ def _number(value: float | None, unit: str) -> str:
 
 def _interval(figure: Figure) -> str:
     return f" [{figure.ci95[0]:.3f}, {figure.ci95[1]:.3f}]" if figure.ci95 else ""
+
+
+def write_json(document: Mapping[str, Any], path: Path) -> None:
+    """Write one JSON object to `path`; "-" is standard output."""
+    text = json.dumps(document, indent=2, allow_nan=False) + "\n"
+    if str(path) == "-":
+        sys.stdout.write(text)
+    else:
+        path.write_text(text, encoding="utf-8")

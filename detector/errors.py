@@ -19,6 +19,8 @@ A wrong array shape is a `ValueError` raised by the type itself.
 
 from __future__ import annotations
 
+import math
+
 
 class WatchError(Exception):
     """Root of the tree; the command line prints its message and exits with `exit_code`."""
@@ -32,7 +34,7 @@ class WatchError(Exception):
         super().__init__(self.text())
 
     def text(self) -> str:
-        """One line: `where: what (wanted ..., got ...). To do.`"""
+        """Give one line, `where: what (wanted ..., got ...). To do`."""
         head = f"{self.where}: {self.what}" if self.where else self.what
         pair = ", ".join(
             part
@@ -94,3 +96,10 @@ class ApiUnreachable(DeliveryError):
 
 class AlertRefused(DeliveryError):
     """The API will never accept this; it is kept and shown, not retried."""
+
+
+def check_range(name: str, value: float, low: float, high: float, *, above: bool = False) -> None:
+    """Raise ConfigError unless value is a finite number in low..high (`above`: low itself is refused)."""
+    if not math.isfinite(value) or not low <= value <= high or (above and value == low):
+        wanted = f"more than {low:g}, at most {high:g}" if above else f"{low:g}-{high:g}"
+        raise ConfigError("out of range", where=name, wanted=wanted, got=f"{value:g}")

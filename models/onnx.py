@@ -103,9 +103,15 @@ class OnnxDetector:
         if self._threads > 1 and not self._batching:
             _, self._narrow = _open(path, self.provider, 1)
         box = self._letterbox(self._side_px, self._side_px)
-        output = self._run(self._session, np.zeros((1, 3, box.input_height, box.input_width), self._dtype))
+        outputs = self._run(self._session, np.zeros((1, 3, box.input_height, box.input_width), self._dtype))
         metadata = self._session.get_modelmeta().custom_metadata_map
-        self._head = read_head(output.shape, metadata, card, options.min_score or card.min_score, str(path))
+        self._head = read_head(
+            [output.shape for output in outputs],
+            metadata,
+            card,
+            options.min_score or card.min_score,
+            str(path),
+        )
         log.info(
             "network loaded network=%s provider=%s threads=%d sha256=%s layout=%r",
             card.name, self.provider, self._threads, self.model_sha256, self._head.layout.value,
@@ -123,7 +129,7 @@ class OnnxDetector:
         box = self._letterbox(picture.width, picture.height)
         batch = self._buffer(box)
         _place(picture.rgb(box.width, box.height), box, batch[0])
-        return self._head.decode(self._run(session, batch)[0], box)
+        return self._head.decode([output[0] for output in self._run(session, batch)], box)
 
     def _detect_batches(self, pictures: Sequence[Picture]) -> list[Detections]:
         boxes = [self._letterbox(picture.width, picture.height) for picture in pictures]
@@ -138,8 +144,9 @@ class OnnxDetector:
                 _place(pictures[n].rgb(boxes[n].width, boxes[n].height), boxes[n], batch[row])
 
             list(self._pool.map(fill, range(len(members)), members))
-            for n, output in zip(members, self._run(self._session, batch), strict=False):
-                found[n] = self._head.decode(output, boxes[n])
+            outputs = self._run(self._session, batch)
+            for row, n in enumerate(members):
+                found[n] = self._head.decode([output[row] for output in outputs], boxes[n])
         return found
 
     def _letterbox(self, width: int, height: int) -> Letterbox:
@@ -155,7 +162,7 @@ class OnnxDetector:
             memory = self._mine.memory = np.empty(wanted, self._dtype)
         return memory[:wanted].reshape(1, 3, box.input_height, box.input_width)
 
-    def _run(self, session: ort.InferenceSession, batch: NDArray[Any]) -> F32:
+    def _run(self, session: ort.InferenceSession, batch: NDArray[Any]) -> list[F32]:
         try:
             outputs: list[F32] = session.run(None, {self._input: batch})
         except ORT_ERRORS as error:
@@ -164,7 +171,7 @@ class OnnxDetector:
                 where=str(self._path),
                 got=f"{batch.shape}: {_first_line(error)}",
             ) from error
-        return outputs[0]
+        return outputs
 
 
 def _place(rgb: NDArray[np.uint8], box: Letterbox, target: NDArray[Any]) -> None:

@@ -5,9 +5,30 @@ One camera's trouble stays here: a SourceError becomes a state with a reason and
 
 from __future__ import annotations
 
-from typing import Protocol
+import logging
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any, Protocol
 
 import av
+
+from api.schemas import CameraState
+from detector.errors import SourceEnded, SourceError, SourceUnreachable, SourceUnreadable
+from detector.types import Stamp
+from streams.backoff import TOP_S, Backoff
+from streams.config import Camera
+from streams.flow import Board
+from streams.frame import Frame, upright_size
+from streams.source import LIMIT_S, Address, Arrival, Clock, Feed, Source, VideoPacket, open_source
+from streams.timeline import Timeline
+
+_LOG = logging.getLogger(__name__)
+_LOOK_S = 0.2  # a silent source is left this often to look at the stop and the limits
+_LATE_S = 1.0
+_EARLY_S = 1e-3  # a picture this much before its turn is taken: times are rounded in the file
 
 
 class PacketSink(Protocol):
@@ -19,10 +40,10 @@ class PacketSink(Protocol):
     def begin(self, template: av.VideoStream, epoch: int) -> None:
         """Packets that belong together start here. `template` is valid until `end` has returned."""
 
-    def add(self, packet: av.Packet, t: float, keyframe: bool) -> None:
-        """One packet in decoding order, with its own pts and dts (either may be None) and its stream second `t`.
+    def add(self, packet: VideoPacket, t: float, keyframe: bool) -> None:
+        """One packet, in decoding order; its pts and dts are the source's and may be None.
 
-        `t` is on the clock of the frames' stamps; with B-frames it is not monotone, as pts is not.
+        `t`: stream seconds, on the clock of the frames' stamps. Not monotone with B-frames, as pts is not.
         """
 
     def tick(self) -> None:
@@ -30,3 +51,314 @@ class PacketSink(Protocol):
 
     def end(self) -> None:
         """The stretch is over: cut what was asked for with what is there; `template` becomes invalid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a camera may give nothing, seconds."""
+
+    silence_s: float = LIMIT_S  # without a packet, from the start of an attempt on
+    blind_s: float = 30.0  # with packets but no picture: longer than from keyframe to keyframe
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a reader takes from the world; tests give their own."""
+
+    clock: Clock = field(default_factory=Clock)
+    dice: Callable[[], float] = random.random
+    open_source: Callable[[Address], Source] = open_source
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class CameraHealth:
+    """A camera as its reader sees it. Counts since the start."""
+
+    camera_id: str
+    state: CameraState = CameraState.STARTING
+    reason: str = ""  # why it is not online
+    width: int = 0  # px, upright picture; 0: none seen yet
+    height: int = 0
+    t: float = 0.0  # stream second of the newest picture
+    n_decoded: int = 0
+    n_corrupt: int = 0  # decoded but damaged, not analysed
+    n_decode_errors: int = 0  # packets that could not be read or decoded
+    n_untimed: int = 0  # pictures left out because their time did not go forward
+    n_connects: int = 0  # attempts to open
+    estimated_time: bool = False  # the source tells no time: counted (file) or taken from arrival (live)
+
+
+class Reader:
+    """Reads one camera until it ends for good or is stopped. `run` is the function of its Stage."""
+
+    def __init__(
+        self,
+        camera: Camera,
+        board: Board,
+        sink: PacketSink,
+        on_state: Callable[[CameraHealth], None],
+        outside: Outside = Outside(),
+    ) -> None:
+        """Joins the board at once. `on_state` is called in the reader's thread at each change of state."""
+        self._camera = camera
+        self._board = board
+        self._sink = sink
+        self._on_state = on_state
+        self._outside = outside
+        self._clock = outside.clock
+        self._backoff = Backoff(outside.dice)
+        self._timeline = Timeline()
+        self._health = CameraHealth(camera.id)
+        self._started_at = self._clock.now()
+        self._recording = False
+        self._size: tuple[int, int] | None = None  # of this epoch's pictures
+        self._due_t = 0.0  # stream second from which the next picture is analysed
+        self._pace: tuple[float, float] | None = None  # a moment in monotonic seconds and in stream seconds
+        board.join(camera.id)
+
+    @property
+    def health(self) -> CameraHealth:
+        """The newest state and counts. May be read from any thread."""
+        return self._health
+
+    def run(self, stop: threading.Event) -> None:
+        """Connect, read, connect again. Returns when stopped, or when a file has ended or cannot be read."""
+        try:
+            while not stop.is_set():
+                try:
+                    self._attempt(stop)
+                except SourceError as error:
+                    if not self._go_on_after(error, stop):
+                        return
+        finally:
+            self._board.leave(self._camera.id)
+
+    def _attempt(self, stop: threading.Event) -> None:
+        """One connection, or one run through a file. Raises SourceError at its end, returns when stopped."""
+        address = self._camera.address
+        self._note(n_connects=self._health.n_connects + 1)
+        feed = Feed(self._camera.id, lambda: self._outside.open_source(address), self._clock)
+        link = _Link(feed, self._outside, address)
+        try:
+            source = link.open(stop)
+            if source is not None:
+                self._read(source, link, stop)
+        finally:
+            self._end_recording()
+            feed.close()
+            # Cameras allow few connections: the next one waits until this one is given back.
+            while feed.running and not stop.is_set():
+                self._clock.wait(stop, _LOOK_S)
+
+    def _read(self, source: Source, link: _Link, stop: threading.Event) -> None:
+        arrival_s = self._clock.monotonic()
+        self._timeline.connect(live=source.address.live, fps=source.fps, arrival_s=arrival_s)
+        self._start_epoch(source)
+        errors, decoded = self._health.n_decode_errors, self._health.n_decoded
+        try:
+            while (arrival := link.next(stop)) is not None:
+                if self._take(source, arrival, stop):
+                    link.seen()
+                self._note(n_decode_errors=errors + source.n_bad_packets + source.n_bad_reads)
+        except SourceEnded as ended:
+            if link.newest is not None:
+                self._put_all(source, source.flush(), link.newest, stop)
+            if self._health.n_decoded == decoded:
+                raise SourceUnreadable("no picture in it can be decoded", where=ended.where) from None
+            raise
+
+    def _take(self, source: Source, arrival: Arrival, stop: threading.Event) -> bool:
+        """One packet: time, pictures, recorder. Says whether a picture came of it.
+
+        It is decoded before it is recorded, since its picture may show that a new epoch begins with it.
+        """
+        packet, arrival_s = arrival.packet, arrival.arrival_s
+        why = self._timeline.check(
+            _seconds(packet.pts if packet.dts is None else packet.dts, packet), arrival_s
+        )
+        if why:
+            self._put_all(source, source.flush(), arrival, stop)  # these are from before
+            self._next_epoch(source, arrival, why)
+        t = self._timeline.packet_t(_seconds(packet.pts, packet), arrival_s)
+        epoch = self._timeline.epoch
+        seen = self._put_all(source, source.decode(packet), arrival, stop)
+        if self._timeline.epoch != epoch:
+            t = self._timeline.packet_t(_seconds(packet.pts, packet), arrival_s)
+        self._sink.add(packet, t, packet.is_keyframe)
+        self._sink.tick()
+        return seen
+
+    def _put_all(
+        self, source: Source, frames: list[av.VideoFrame], arrival: Arrival, stop: threading.Event
+    ) -> bool:
+        """Stamp and count pictures, show those that are due at their time. Says whether there was one."""
+        seen = False
+        for video in frames:
+            stamp = self._stamp(source, video, arrival)
+            if stamp is None:
+                continue
+            seen = True
+            self._be_online()
+            if not source.address.live and self._camera.pace == "realtime":
+                self._await(stamp.t, stop)
+            if not video.is_corrupt and self._is_due(stamp.t):
+                self._board.put(Frame(stamp, video), stop)
+        return seen
+
+    def _stamp(self, source: Source, video: av.VideoFrame, arrival: Arrival) -> Stamp | None:
+        width, height = upright_size(video)
+        if self._size is not None and self._size != (width, height):
+            self._next_epoch(source, arrival, f"the picture is now {width}x{height}")
+            self._timeline.packet_t(_seconds(video.pts, video), arrival.arrival_s)
+        self._size = (width, height)
+        t = self._timeline.frame_t(_seconds(video.pts, video), arrival.arrival_s)
+        health = self._health
+        if t is None:
+            self._note(n_untimed=health.n_untimed + 1)
+            return None
+        self._note(
+            n_decoded=health.n_decoded + 1,
+            n_corrupt=health.n_corrupt + int(video.is_corrupt),
+            t=t,
+            width=width,
+            height=height,
+            estimated_time=self._timeline.estimated,
+        )
+        return Stamp(
+            camera_id=self._camera.id,
+            epoch=self._timeline.epoch,
+            index=health.n_decoded,
+            t=t,
+            at=arrival.at if source.address.live else self._started_at + timedelta(seconds=t),
+            width=width,
+            height=height,
+        )
+
+    def _is_due(self, t: float) -> bool:
+        """Sample at `analyse_fps` by stream time."""
+        if t < self._due_t - _EARLY_S:
+            return False
+        period_s = 1.0 / self._camera.analyse_fps
+        self._due_t = self._due_t + period_s if t < self._due_t + period_s else t + period_s
+        return True
+
+    def _await(self, t: float, stop: threading.Event) -> None:
+        """Wait until it is time for stream second `t` of a file. One that is late starts counting anew."""
+        now_s = self._clock.monotonic()
+        if self._pace is None or now_s > self._pace[0] + t - self._pace[1] + _LATE_S:
+            self._pace = (now_s, t)
+        wait_s = self._pace[0] + t - self._pace[1] - now_s
+        if wait_s > 0.0:
+            self._clock.wait(stop, wait_s)
+
+    def _next_epoch(self, source: Source, arrival: Arrival, why: str) -> None:
+        _LOG.warning("new epoch camera=%s why=%r", self._camera.id, why)
+        self._end_recording()
+        self._timeline.begin(arrival.arrival_s)
+        self._start_epoch(source)
+
+    def _start_epoch(self, source: Source) -> None:
+        self._size, self._pace, self._due_t = None, None, 0.0
+        self._sink.begin(source.template, self._timeline.epoch)
+        self._recording = True
+
+    def _end_recording(self) -> None:
+        if self._recording:
+            self._recording = False
+            self._sink.end()
+
+    def _be_online(self) -> None:
+        """Only a decoded picture makes a camera online."""
+        self._backoff.online(self._clock.monotonic())
+        if self._health.state is not CameraState.ONLINE:
+            self._change(CameraState.ONLINE, "")
+
+    def _go_on_after(self, error: SourceError, stop: threading.Event) -> bool:
+        """The end of an attempt: say why, wait as long as needed. False: there is no use in another one."""
+        live = self._camera.address.live
+        if isinstance(error, SourceEnded):
+            if not self._camera.loop:
+                self._change(CameraState.ENDED, error.what)
+            return self._camera.loop
+        self._change(CameraState.OFFLINE, _line(error.text()))
+        if isinstance(error, SourceUnreadable) and not live:
+            return False
+        wait_s = self._backoff.failed(self._clock.monotonic())
+        self._clock.wait(stop, TOP_S if isinstance(error, SourceUnreadable) else wait_s)
+        return True
+
+    def _change(self, state: CameraState, reason: str) -> None:
+        if (state, reason) == (self._health.state, self._health.reason):
+            return
+        level = logging.WARNING if state is CameraState.OFFLINE else logging.INFO
+        _LOG.log(level, "camera=%s state=%s reason=%r", self._camera.id, state.value, reason)
+        self._note(state=state, reason=reason)
+        self._on_state(self._health)
+
+    def _note(self, **changes: Any) -> None:
+        self._health = replace(self._health, **changes)
+
+
+class _Link:
+    """One attempt's wait for packets: looks at the stop, and gives up on a live source that gives nothing."""
+
+    def __init__(self, feed: Feed, outside: Outside, address: Address) -> None:
+        self.newest: Arrival | None = None
+        self._feed = feed
+        self._monotonic = outside.clock.monotonic
+        self._limits = outside.limits
+        self._address = address
+        self._heard_s = self._seen_s = self._monotonic()
+
+    def open(self, stop: threading.Event) -> Source | None:
+        """The open source; None: stopped. An open connection is not yet data, so the limit runs on."""
+        item = self._take(stop)
+        assert not isinstance(item, Arrival), "a feed gives its source first"
+        return item
+
+    def next(self, stop: threading.Event) -> Arrival | None:
+        """The next packet; None: stopped."""
+        item = self._take(stop)
+        assert not isinstance(item, Source), "a feed gives one source"
+        if item is not None:
+            self._heard_s, self.newest = self._monotonic(), item
+            if self._address.live and self._heard_s - self._seen_s > self._limits.blind_s:
+                raise SourceUnreachable(
+                    "no picture",
+                    where=self._address.shown,
+                    wanted=f"one within {self._limits.blind_s:g} s",
+                    got="packets that cannot be decoded",
+                    todo="Check the camera's codec and its interval between keyframes",
+                )
+        return item
+
+    def seen(self) -> None:
+        """A picture came out."""
+        self._seen_s = self._monotonic()
+
+    def _take(self, stop: threading.Event) -> Source | Arrival | None:
+        while not stop.is_set():
+            item = self._feed.take(_LOOK_S)
+            if isinstance(item, SourceError):
+                raise item
+            if item is not None:
+                return item
+            if self._address.live and self._monotonic() - self._heard_s > self._limits.silence_s:
+                raise SourceUnreachable(
+                    "no data",
+                    where=self._address.shown,
+                    wanted=f"a packet within {self._limits.silence_s:g} s",
+                    got="silence",
+                    todo="Check that the camera streams",
+                )
+        return None
+
+
+def _seconds(stamp: int | None, of: VideoPacket | av.VideoFrame) -> float | None:
+    return None if stamp is None or of.time_base is None else float(stamp * of.time_base)
+
+
+def _line(text: str) -> str:
+    """What a list may show: one line, no control or direction-changing characters."""
+    return "".join(c if c.isprintable() and not "\u202a" <= c <= "\u202e" else "?" for c in text)[:500]

@@ -1,4 +1,4 @@
-"""Opens files and cameras with PyAV and gives their packets and pictures. The only file that knows PyAV's errors.
+"""Opens files and cameras with PyAV, gives their packets and pictures. Only this file knows PyAV's errors.
 
 No text that leaves this file holds a credential: PyAV's own messages contain the whole URL, so they are
 neither quoted nor chained. A bad packet is counted and the stream goes on.
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeAlias
 from urllib.parse import quote, urlsplit
 
 import av
@@ -25,11 +26,16 @@ from streams.timeline import usable_fps
 LIMIT_S = 10.0  # for a connection, and for each silence after it
 
 _SCHEMES = ("rtsp", "rtsps", "http", "https")
+# Containers of video. Others make pictures of anything (text, images) or open further files (concat).
+_FORMATS = (
+    "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,av1,obu,ivf,flv,asf,ogg,mjpeg,mpjpeg,dhav,mxf,"
+    "dv,nut,yuv4mpegpipe,hls"
+)
 _MAX_BAD_READS = 50  # in a row; more is not a damaged packet but a damaged stream
 _AHEAD = 32  # packets read before they are wanted
 _MICRO = 1_000_000
 
-VideoPacket = av.Packet[VideoStream]
+VideoPacket: TypeAlias = "av.Packet[VideoStream]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +51,11 @@ class Clock:
 class Address:
     """Where a camera's pictures come from."""
 
-    url: str = field(repr=False)  # a file's absolute path, or a URL that may hold a login shown: str  # what
-    may be shown and logged: no login, path or query of a URL (some cameras log in by the path) live: bool
+    # A file's absolute path, or a URL that may hold a login.
+    url: str = field(repr=False)
+    # What may be shown and logged: of a URL no login, path or query, since some cameras log in by the path.
+    shown: str
+    live: bool
 
 
 def address_of(source: str, user: str, password: str, folder: Path) -> Address:
@@ -62,10 +71,11 @@ def address_of(source: str, user: str, password: str, folder: Path) -> Address:
     scheme, rest = source.split("://", 1)
     if scheme.lower() not in _SCHEMES:
         raise ConfigError(
-            "this kind of address is not read", wanted=", ".join(_SCHEMES) + " or a file path",
-            got=f"{scheme}://"
+            "this kind of address is not read",
+            wanted=", ".join(_SCHEMES) + " or a file path",
+            got=f"{scheme}://",
         )
-    encode = "Put the login in the fields user and password, or write special characters as %40 and so on"
+    encode = "Put the login in the fields user and password; an IPv6 host stands in brackets"
     try:
         parts = urlsplit(source)
         host, port = parts.hostname, parts.port
@@ -90,19 +100,24 @@ def address_of(source: str, user: str, password: str, folder: Path) -> Address:
         login, at = f"{quote(user, safe='')}:{quote(password, safe='')}", "@"
     shown_host = f"[{host}]" if ":" in host else host
     shown = f"{parts.scheme}://{shown_host}" + (f":{port}" if port else "") + ("/…" if parts.path else "")
-    tail = source.split("://", 1)[1].removeprefix(parts.netloc)
-    return Address(url=f"{parts.scheme}://{login}{at}{place}{tail}", shown=shown, live=True)
+    return Address(
+        url=f"{parts.scheme}://{login}{at}{place}{rest.removeprefix(parts.netloc)}", shown=shown, live=True
+    )
 
 
 class Source:
     """One open file or connection. `read` belongs to one thread, `decode` and `flush` to one other."""
 
     def __init__(self, address: Address, container: av.container.InputContainer, stream: VideoStream) -> None:
-        self.address = address self.template = stream  # valid until `close` self.fps = usable_fps(*(None if r
-        is None else float(r) for r in (stream.guessed_rate, stream.average_rate))) self.n_decode_errors = 0
-        self._container = container self._codec = stream.codec_context self._codec.thread_count = 1  # a
-        camera takes one core at most; more threads cost more and only lower latency self._packets:
-        Iterator[VideoPacket] = container.demux(stream)
+        self.address = address
+        self.template = stream  # valid until `close`
+        self.fps = usable_fps(*(float(r) if r else None for r in (stream.guessed_rate, stream.average_rate)))
+        self.n_bad_reads = 0
+        self.n_bad_packets = 0
+        self._container = container
+        self._codec = stream.codec_context
+        self._codec.thread_count = 1  # more threads cost more for each picture and only lower its latency
+        self._packets: Iterator[VideoPacket] = container.demux(stream)
 
     def read(self) -> VideoPacket:
         """The next packet. Raises SourceEnded, SourceUnreachable, or SourceUnreadable (a file)."""
@@ -111,7 +126,7 @@ class Source:
             try:
                 packet = next(self._packets, None)
             except av.InvalidDataError:  # the generator is spent, the container is not
-                self.n_decode_errors += 1
+                self.n_bad_reads += 1
                 self._packets = self._container.demux(self.template)
                 if self.address.live and time.monotonic() - began_s > LIMIT_S / 2:
                     raise _no_data(self.address) from None
@@ -128,11 +143,11 @@ class Source:
         raise SourceUnreachable("nothing but damaged data", where=self.address.shown)
 
     def decode(self, packet: VideoPacket) -> list[av.VideoFrame]:
-        """The pictures that come out when `packet` goes in: none, one, rarely more. A bad packet is counted."""
+        """The pictures that come out when `packet` goes in, mostly one. A bad packet is counted."""
         try:
             return self._codec.decode(packet)
         except av.FFmpegError:
-            self.n_decode_errors += 1
+            self.n_bad_packets += 1
             return []
 
     def flush(self) -> list[av.VideoFrame]:
@@ -140,7 +155,7 @@ class Source:
         try:
             frames = self._codec.decode(None)
         except av.FFmpegError:
-            self.n_decode_errors += 1
+            self.n_bad_packets += 1
             frames = []
         self._codec.flush_buffers()
         return frames
@@ -174,7 +189,7 @@ def open_source(address: Address) -> Source:
 def _options(address: Address) -> dict[str, str]:
     """What libavformat may do: nothing but the protocols that this kind of address needs."""
     if not address.live:
-        return {"protocol_whitelist": "file"}
+        return {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
     if address.url.startswith("rtsp"):
         return {
             "rtsp_transport": "tcp",
@@ -182,7 +197,11 @@ def _options(address: Address) -> dict[str, str]:
             "timeout": str(int(LIMIT_S * _MICRO)),
             "protocol_whitelist": "rtsp,rtsps,rtp,srtp,tcp,tls,crypto",
         }
-    return {"protocol_whitelist": "http,https,tcp,tls,crypto,hls", "rw_timeout": str(int(LIMIT_S * _MICRO))}
+    return {
+        "protocol_whitelist": "http,https,tcp,tls,crypto",
+        "format_whitelist": _FORMATS,
+        "rw_timeout": str(int(LIMIT_S * _MICRO)),
+    }
 
 
 def _check_file(address: Address) -> None:
@@ -201,8 +220,7 @@ def _video_of(container: av.container.InputContainer, address: Address) -> Video
     if not isinstance(stream, VideoStream) or av.stream.Disposition.attached_pic in stream.disposition:
         raise SourceUnreadable("no video in it", where=address.shown, wanted="a video stream", got=kinds)
     if stream.codec_context is None:
-        raise SourceUnreadable("the codec is not known", where=address.shown, wanted="H.264, H.265, MJPEG,
-        ...")
+        raise SourceUnreadable("the codec is not known", where=address.shown, wanted="H.264 or H.265")
     return stream
 
 
@@ -235,7 +253,9 @@ _NETWORK: tuple[tuple[type[av.FFmpegError], str, str], ...] = (
 def _map(error: av.FFmpegError, address: Address, began_s: float) -> SourceError:
     """A library error as one of ours; only its class and its fixed text are used."""
     if not address.live:
-        what = "not a video that can be read" if isinstance(error, av.InvalidDataError) else "cannot be read"
+        # A format that is not on our list comes back as an argument error.
+        strange = isinstance(error, av.InvalidDataError | av.ArgumentError)
+        what = "not a video that can be read" if strange else "cannot be read"
         return SourceUnreadable(what, where=address.shown, wanted="a video file", got=_fixed_text(error))
     if time.monotonic() - began_s > LIMIT_S * 0.9:
         return _no_data(address)
@@ -243,8 +263,7 @@ def _map(error: av.FFmpegError, address: Address, began_s: float) -> SourceError
         if isinstance(error, kind):
             return SourceUnreachable(what, where=address.shown, got=_fixed_text(error), todo=todo)
     return SourceUnreachable(
-        "cannot be read", where=address.shown, got=_fixed_text(error), todo="Check the address and the
-        network"
+        "cannot be read", where=address.shown, got=_fixed_text(error), todo="Check address and network"
     )
 
 
@@ -278,7 +297,7 @@ class Feed:
         self._stage.start()
 
     def take(self, timeout_s: float) -> Source | Arrival | SourceError | None:
-        """First the open source, then its packets, last the reason of the end. None: nothing within `timeout_s`."""
+        """The open source, then its packets, last why it ended. None: nothing within `timeout_s`."""
         item = self._pipe.get(timeout_s)
         if item is None and self._stage.failed is not None:
             raise self._stage.failed

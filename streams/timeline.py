@@ -1,4 +1,4 @@
-"""What a source says of time -> stream seconds that only go forward, or a new epoch. Pure: no clock, no library.
+"""What a source says of time -> stream seconds that only go forward, or a new epoch. Pure: no clock.
 
     a packet's decoding time --check--> "" | why a new epoch must begin      (before anything is decoded)
     a packet's, a picture's presentation time --packet_t, frame_t--> stream seconds
@@ -59,7 +59,7 @@ class Timeline:
         self._now = _Epoch(0.0, 0.0)
 
     def connect(self, *, live: bool, fps: float | None, arrival_s: float) -> None:
-        """A connection is open, or a file starts (again). `fps`: see `usable_fps`; arrivals are monotonic s."""
+        """A connection is open, or a file starts (again). `arrival_s`: monotonic seconds."""
         self._live = live
         self._period_s = 1.0 / (fps or DEFAULT_FPS)
         self._trusted = True
@@ -109,8 +109,12 @@ class Timeline:
             now.packet_t = self._guess(now.packet_t, arrival_s)
             return now.packet_t
         if now.anchor_s is None:
-            # Times may begin after packets without one: the first of them is where the guesses have got to.
-            now.anchor_s = present_s - self._guess(now.packet_t, arrival_s)
+            # Times may begin after packets without one (RTSP: after the first). They go on from the guesses,
+            # by at least a period, since the packets of a new connection come in a bunch.
+            first_t = self._guess(now.packet_t, arrival_s)
+            if now.packet_t is not None:
+                first_t = max(first_t, now.packet_t + self._period_s)
+            now.anchor_s = present_s - first_t
         now.packet_t = present_s - now.anchor_s
         return now.packet_t
 

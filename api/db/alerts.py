@@ -1,8 +1,8 @@
 """Alerts, their history, verdicts and evidence rows. All that is kept of an alert is read and written here.
 
-A phase is stored once, by (alert_id, phase, revision); the alert's row shows the newest phase whatever the order
-of arrival. Phases that come while a commit is under way wait and share the next commit, so a disk flush is paid
-once for many.
+A phase is stored once, by (alert_id, phase, revision); the alert's row shows the newest phase whatever the
+order of arrival. Phases that come while a commit is under way wait and share the next commit, so a disk
+flush is paid once for many.
 """
 
 from __future__ import annotations

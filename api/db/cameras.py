@@ -1,4 +1,4 @@
-"""Cameras as their workers tell of them. Whether a worker has fallen silent is computed when read, never stored."""
+"""Cameras as their workers tell of them. Whether a worker is silent is computed when read, never stored."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class CameraStore:
 
 
 async def ensure_cameras(connection: AsyncConnection, camera_ids: Iterable[str]) -> None:
-    """Make a bare row, named like its id, for every camera that has none: an alert is never lost for want of it."""
+    """Make a bare row, named like its id, for every camera without one: no alert is lost for want of it."""
     wanted = sorted(camera_ids)
     found = await connection.execute(select(tb.cameras.c.camera_id).where(tb.cameras.c.camera_id.in_(wanted)))
     missing = set(wanted) - set(found.scalars())

@@ -1,7 +1,7 @@
 """How a phase of an alert changes the alert's row. Pure: rows in, rows out; no query, no clock.
 
-The newest phase is the one with the highest (revision, phase), whatever the order of arrival. `opened_at` is that
-of the OPENED phase, or of the earliest phase known while it has not come.
+The newest phase is the one with the highest (revision, phase), whatever the order of arrival. `opened_at`
+is that of the OPENED phase, or of the earliest phase known while it has not come.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Users, their sessions and the workers' tokens. Secrets come in hashed; nothing here can be turned back into one."""
+"""Users, their sessions and the workers' tokens. Secrets come in hashed; none can be got back from here."""
 
 from __future__ import annotations
 

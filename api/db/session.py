@@ -1,7 +1,8 @@
 """The way to the database: one pool, one writer at a time, library errors mapped to `StorageError`.
 
-Whoever writes holds the one write lock until the commit, and what changed is published before the lock is let
-go: numbers are given, committed and published in one order, so a feed that resumes from a number misses nothing.
+Whoever writes holds the one write lock until the commit, and what changed is published before the lock is
+let go: numbers are given, committed and published in one order, so a feed that resumes from a number misses
+nothing.
 """
 
 from __future__ import annotations
@@ -120,7 +121,7 @@ class Database:
 
 @contextmanager
 def _mapped(kind: str) -> Iterator[None]:
-    """Turn the library's errors, whose text holds values, into StorageError, which holds the driver's words."""
+    """Turn the library's errors, whose text holds values, into StorageError with the driver's words only."""
     try:
         yield
     except IntegrityError:

@@ -1,8 +1,8 @@
 """The tables, in words that SQLite and PostgreSQL share. No query lives here.
 
-An alert's row holds its newest phase; `alert_phases` holds every phase as it came. `change` is the number of
-the last change of an alert, given in commit order from `feed_head`, and is what the feed resumes from; `arrival`
-is the change with which the alert first came and never changes, so it is what lists are paged by.
+An alert's row holds its newest phase; `alert_phases` holds every phase as it came. `change` is the number
+of the last change of an alert, given in commit order from `feed_head`, and is what the feed resumes from;
+`arrival` is the change with which the alert first came and never changes, so it is what lists are paged by.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What people see of alerts and the verdicts they give. Evidence is looked up by id; no path is ever taken."""
+"""What people see of alerts and the verdicts they give. Evidence is looked up by id; no path is taken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The operator pages: one page and its modules, as files. They hold no data, so they are open; the data is not."""
+"""The operator pages: one page and its modules, as files. They hold no data, so they are open."""
 
 from __future__ import annotations
 

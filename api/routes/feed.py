@@ -26,8 +26,8 @@ async def listen(
 ) -> FeedResponse:
     """Every change as it is stored, and with Last-Event-ID what was missed.
 
-    `alert` carries AlertOut and the change's number as id; `camera` carries CameraOut; `ready` says that what was
-    missed has been sent; `reload` says that too much was missed: read the lists again.
+    `alert` carries AlertOut and the change's number as id; `camera` carries CameraOut; `ready` says that
+    what was missed has been sent; `reload` says that too much was missed: read the lists again.
     """
     if last_event_id is not None and not (last_event_id.isdecimal() and len(last_event_id) < 16):
         raise HTTPException(422, "Last-Event-ID: wanted the number of a change")

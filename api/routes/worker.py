@@ -1,8 +1,9 @@
-"""What workers send: alerts, evidence, cameras, pulses. A repeat is answered like the first time and changes nothing."""
+"""What workers send: alerts, evidence, cameras, pulses. A repeat is answered alike and changes nothing."""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
@@ -21,6 +22,14 @@ CameraId = Annotated[Slug, Path()]
 Seconds = Annotated[float | None, Query(allow_inf_nan=False)]
 
 
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """What a clip shows: stream seconds."""
+
+    start_t: Seconds = None
+    duration_s: Seconds = None
+
+
 @router.post(
     "/alerts",
     status_code=201,
@@ -28,7 +37,7 @@ Seconds = Annotated[float | None, Query(allow_inf_nan=False)]
     responses={200: {"model": AlertReceipt, "description": "This phase was stored before"}},
 )
 async def store_alert(alert: AlertIn, response: Response, service: ServiceDep) -> AlertReceipt:
-    """Store one phase of an alert; it is on disk before the answer. (alert_id, phase, revision) is stored once."""
+    """Store one phase of an alert; it is on disk before the answer, and stored once."""
     stored = await service.store.alerts.ingest(alert)
     if stored:
         log.info(
@@ -56,13 +65,12 @@ async def store_media(
     request: Request,
     service: ServiceDep,
     sha256: Annotated[str, Header(alias="X-Content-SHA256", pattern=r"^[0-9a-fA-F]{64}$")],
-    start_t: Seconds = None,
-    duration_s: Seconds = None,
+    span: Annotated[_Span, Depends()],
 ) -> None:
     """Store a piece of evidence of a known alert; its sha256 is checked before it counts."""
     await _known(service, alert_id, kind)
     saved = await service.media.save(alert_id, kind, request, sha256)
-    row = MediaRow(kind, saved.sha256, saved.n_bytes, start_t, duration_s)
+    row = MediaRow(kind, saved.sha256, saved.n_bytes, span.start_t, span.duration_s)
     await service.store.alerts.put_media(alert_id, row)
     log.info("media stored alert=%s kind=%s bytes=%d", alert_id, kind.value, saved.n_bytes)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from detector.errors import ConfigError
+from detector.errors import ConfigError, check_range
 from detector.groups import Group
 from detector.types import Fact, Finding, Observation, Phase, Series, Severity
 
@@ -142,10 +141,3 @@ class History:
 
     def series(self, name: str, unit: str, threshold: float | None) -> Series:
         return Series(name, unit, threshold, tuple(self._t), tuple(self._columns[name]))
-
-
-def check_range(name: str, value: float, low: float, high: float, *, above: bool = False) -> None:
-    """Raise ConfigError unless value is a finite number in low..high (`above`: low itself is refused)."""
-    if not math.isfinite(value) or not low <= value <= high or (above and value == low):
-        wanted = f"more than {low:g}, at most {high:g}" if above else f"{low:g}-{high:g}"
-        raise ConfigError("out of range", where=name, wanted=wanted, got=f"{value:g}")

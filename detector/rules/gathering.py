@@ -13,9 +13,9 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from detector.errors import ConfigError
+from detector.errors import ConfigError, check_range
 from detector.groups import Group
-from detector.rules.base import History, Summary, Timing, View, check_range
+from detector.rules.base import History, Summary, Timing, View
 from detector.types import I64, SEVERITY_ORDER, Fact, Finding, Phase, Severity
 from detector.zones import Zone
 

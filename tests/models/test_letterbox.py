@@ -16,7 +16,9 @@ side = st.integers(1, 8000)
 def corners(width: int, height: int) -> np.ndarray:
     """Boxes at the corners and in the middle of a picture."""
     w, h = width, height
-    return np.array([[0, 0, w, h], [0, 0, w / 3, h / 3], [w / 2, h / 4, w, h], [w / 5, h / 5, w / 2, h / 2]], np.float32)
+    return np.array(
+        [[0, 0, w, h], [0, 0, w / 3, h / 3], [w / 2, h / 4, w, h], [w / 5, h / 5, w / 2, h / 2]], np.float32
+    )
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -40,7 +42,9 @@ def test_square_input_maps_four_boxes_back(size: tuple[int, int]) -> None:
         ((1, 5000), (32, 640, 15, 0)),
     ],
 )
-def test_rectangle_is_the_smallest_that_holds_the_picture(size: tuple[int, int], wanted: tuple[int, ...]) -> None:
+def test_rectangle_is_the_smallest_that_holds_the_picture(
+    size: tuple[int, int], wanted: tuple[int, ...]
+) -> None:
     """A free input is cut to the picture's aspect, in multiples of the stride, the picture in its middle."""
     box = Letterbox.rectangle(*size, 640, 32)
     assert (box.input_width, box.input_height, box.left, box.top) == wanted

@@ -52,7 +52,7 @@ def test_the_work_is_bounded() -> None:
 
 @given(boxes_of, st.data())
 def test_what_stays_does_not_overlap_and_what_goes_is_covered(raw: np.ndarray, data: st.DataObject) -> None:
-    """No two kept boxes of a group overlap over the limit; each dropped one is covered by a kept, stronger one."""
+    """Kept boxes of a group do not overlap over the limit; a stronger kept one covers each dropped one."""
     boxes = np.concatenate([np.minimum(raw[:, :2], raw[:, 2:]), np.maximum(raw[:, :2], raw[:, 2:])], axis=1)
     scores = data.draw(arrays(np.float32, len(boxes), elements=st.floats(0, 1, width=32)))
     groups = data.draw(arrays(np.int64, len(boxes), elements=st.integers(0, 1)))

@@ -7,8 +7,8 @@ import socket
 import threading
 
 import pytest
+from support.alerts import alert_in
 from support.sink import TOKEN, Sink
-from support.wire import alert_in
 
 from api.schemas import MediaKind
 from detector.errors import ApiUnreachable

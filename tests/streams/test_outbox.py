@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.wire import ALERT_SPACE, alert_in
+from support.alerts import RUN, alert_in
 
 from api.schemas import MediaKind
 from detector.errors import StorageError
@@ -160,7 +160,7 @@ CHILD = """
 import sys
 from pathlib import Path
 sys.path[:0] = [{repo!r}, {tests!r}]
-from support.wire import alert_in
+from support.alerts import alert_in
 from streams.outbox import Outbox
 box = Outbox(Path(sys.argv[1]))
 for n in range(100_000):
@@ -270,7 +270,7 @@ def test_rows_are_sent_refused_or_waiting(tmp_path_factory, steps):
         assert (head.alert_id if head else None) == (waiting[0] if waiting else None)
         if what == "put":
             box.put_alert(alert_in(10 * n + k))
-            waiting.append(uuid5(ALERT_SPACE, str(10 * n + k)))
+            waiting.append(uuid5(RUN, str(10 * n + k)))
         elif head and what == "done":
             box.done(head.seq)
             waiting.pop(0)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
-from models.catalog import Card, CardClass, Weights
-
 from detector.types import Kind
+from models.catalog import Card, CardClass, Weights
 
 PIXELCODE_TOML = """\
 title = "Block reader"

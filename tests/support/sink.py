@@ -13,7 +13,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-TOKEN = "t0ken"  # noqa: S105  made up
+TOKEN = "t0ken"
 
 
 class Sink:
@@ -66,40 +66,38 @@ class Sink:
         if token != f"Bearer {TOKEN}":
             return 401
         address = urlsplit(target)
-        status = self.verdict(address.path, body)
-        if status:
-            return status
         parts = address.path.removeprefix("/api/v1/").split("/")
+        if status := self.verdict(address.path, body):
+            return status
+        if parts[0] == "alerts" and len(parts) > 1:
+            query = {key: float(values[0]) for key, values in parse_qs(address.query).items()}
+            return self._evidence(parts[1:], query, body, sha256)
         match method, parts:
             case "POST", ["alerts"]:
                 alert = json.loads(body)
                 key = (alert["alert_id"], alert["phase"], alert["revision"])
-                self.n_repeats += key in self.alerts
                 known = key in self.alerts
+                self.n_repeats += known
                 self.alerts[key] = alert
                 return 200 if known else 201
-            case "PUT", ["alerts", alert_id, "media", kind, *rest]:
-                if not any(key[0] == alert_id for key in self.alerts):
-                    return 404
-                self.n_repeats += (alert_id, kind) in self.media
-                if rest:
-                    self.media[alert_id, kind] = json.loads(body)["reason"]
-                    return 204
-                if hashlib.sha256(body).hexdigest() != sha256:
-                    return 400
-                self.media[alert_id, kind] = body
-                query = parse_qs(address.query)
-                if "start_t" in query:
-                    self.spans[alert_id, kind] = (float(query["start_t"][0]), float(query["duration_s"][0]))
-                return 204
             case "POST", ["heartbeat"]:
                 self.beats.append(json.loads(body))
             case "PUT", ["cameras", camera_id]:
                 self.cameras[camera_id] = json.loads(body)
             case "PUT", ["cameras", camera_id, "picture"]:
                 self.pictures[camera_id] = body
-            case _:
-                return 404
+        return 204
+
+    def _evidence(self, parts: list[str], query: dict[str, float], body: bytes, sha256: str) -> int:
+        alert_id, _, kind, *missing = parts
+        if not any(key[0] == alert_id for key in self.alerts):
+            return 404
+        if not missing and hashlib.sha256(body).hexdigest() != sha256:
+            return 400
+        self.n_repeats += (alert_id, kind) in self.media
+        self.media[alert_id, kind] = json.loads(body)["reason"] if missing else body
+        if query:
+            self.spans[alert_id, kind] = (query["start_t"], query["duration_s"])
         return 204
 
 
@@ -128,7 +126,7 @@ def _handler(sink: Sink) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(answer)
 
-        do_POST = do_PUT = _do  # noqa: N815  the names http.server looks for
+        do_POST = do_PUT = _do
 
         def log_message(self, format: str, *args: object) -> None:
             pass

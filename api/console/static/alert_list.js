@@ -23,9 +23,9 @@ function row(alert, zone) {
     h(
       "span",
       { class: "row-main" },
-      h("span", { class: "row-head" }, severityBadge(alert.severity), h("span", { class: "row-rule", text: ruleName(alert.rule) }), phaseChip(alert.phase), age(alert.opened_at, zone)),
+      h("span", { class: "row-head" }, severityBadge(alert.severity), h("span", { class: "row-rule", text: ruleName(alert.rule) }), age(alert.opened_at, zone)),
       h("span", { class: "row-reason", text: alert.reason }),
-      h("span", { class: "row-foot" }, h("span", { class: "row-where", text: where, title: where }), verdictBadge(alert.verdict)),
+      h("span", { class: "row-foot" }, h("span", { class: "row-where", text: where, title: where }), phaseChip(alert.phase), alert.verdict ? verdictBadge(alert.verdict) : null),
     ),
   ];
 }

@@ -57,7 +57,11 @@ function query(params) {
 const id = encodeURIComponent;
 
 export const api = {
-  me: () => call("GET", "/session"),
+  /** Who is logged in; without the cookie that comes with a session there is nobody to ask for. */
+  async me() {
+    if (!csrf()) throw new ApiError(401, "Nobody is logged in.");
+    return call("GET", "/session");
+  },
   login: (name, password) => call("POST", "/session", { name, password }),
   logout: () => call("DELETE", "/session"),
   changePassword: (old, fresh) => call("POST", "/session/password", { old, new: fresh }),

@@ -16,12 +16,12 @@ const VERDICT_ICON = { true: "check", false: "cross", unclear: "question" };
 
 export function verdictBadge(verdict, withReason = false) {
   if (!verdict) return h("span", { class: "verdict verdict-none", text: "No verdict" });
-  const reason = withReason && verdict.reason ? `: ${REASON[verdict.reason] ?? verdict.reason}` : "";
+  const reason = withReason && verdict.reason ? `: ${(REASON[verdict.reason] ?? verdict.reason).split(",")[0].toLowerCase()}` : "";
   return h(
     "span",
     { class: `verdict verdict-${verdict.verdict}`, title: `by ${verdict.by}` },
     icon(VERDICT_ICON[verdict.verdict]),
-    h("span", { text: `${VERDICT[verdict.verdict]}${reason.replace(/ \(.*\)/, "")}` }),
+    h("span", { text: `${VERDICT[verdict.verdict]}${reason}` }),
   );
 }
 

@@ -9,18 +9,21 @@ import { ruleWords } from "./words.js";
 import { surface, zoneLabel, zoneShape } from "./zones.js";
 
 const OLD_PICTURE_MS = 30_000;
+const POOR_COVERAGE = 0.9;
 
 export class CameraTile {
   #img = h("img", { class: "tile-picture", alt: "", hidden: true });
   #notice = h("div", { class: "tile-notice" });
   #zones = h("div", { class: "tile-zones" });
-  #stage = h("div", { class: "tile-stage" }, this.#img, this.#zones, this.#notice);
   #head = h("div", { class: "tile-head" });
   #rules = h("ul", { class: "tile-rules" });
+  #coverage = h("p", { class: "tile-coverage", title: "Seconds that were analysed, of the seconds that passed" });
+  #ongoing = h("a", { class: "chip tile-ongoing", hidden: true });
+  #stage = h("div", { class: "tile-stage" }, this.#img, this.#zones, this.#notice, this.#ongoing);
   #shown = {};
 
   constructor() {
-    this.node = h("article", { class: "tile" }, this.#stage, h("div", { class: "tile-body" }, this.#head, this.#rules));
+    this.node = h("article", { class: "tile" }, this.#stage, h("div", { class: "tile-body" }, this.#head, h("div", { class: "tile-line" }, this.#rules, this.#coverage)));
     this.#img.addEventListener("load", () => (this.#img.hidden = false));
     this.#img.addEventListener("error", () => (this.#img.hidden = true));
   }
@@ -35,7 +38,13 @@ export class CameraTile {
     this.#picture(camera);
     this.#once("zones", [camera.zones, camera.width, camera.height], () => this.#drawZones(camera));
     this.#once("rules", camera.rules, () => this.#listRules(camera));
-    put(this.#head, ...this.#headline(camera, ongoing));
+    const people = camera.n_people === 1 ? "1 person" : `${camera.n_people} people`;
+    put(this.#head, h("h3", { text: camera.name, title: camera.camera_id }), stateDot(camera.state), camera.state === "online" ? h("span", { class: "tile-people", text: people }) : null);
+    this.#coverage.textContent = `${percent(camera.coverage)} covered`;
+    this.#coverage.classList.toggle("tile-coverage-poor", camera.coverage < POOR_COVERAGE);
+    this.#ongoing.hidden = ongoing === 0;
+    this.#ongoing.textContent = ongoing === 1 ? "Ongoing alert" : `${ongoing} ongoing alerts`;
+    this.#ongoing.href = reviewHash({ camera_id: camera.camera_id, phase: "ongoing", verdict: "any" });
     put(this.#notice, ...this.#notices(camera));
   }
 
@@ -65,18 +74,6 @@ export class CameraTile {
       this.#rules,
       ...rules.map((rule) => h("li", {}, h("span", { text: ruleWords(rule) }), h("span", { class: "muted", text: rule.zone ? ` in ${rule.zone}` : " in the whole picture" }))),
     );
-  }
-
-  #headline(camera, ongoing) {
-    const people = camera.n_people === 1 ? "1 person" : `${camera.n_people} people`;
-    const facts = h(
-      "span",
-      { class: "tile-facts" },
-      h("span", { class: "tile-people", text: camera.state === "online" ? people : "–" }),
-      h("span", { title: "Analysed seconds of elapsed seconds", text: `${percent(camera.coverage)} covered` }),
-    );
-    const alerts = ongoing ? h("a", { class: "chip chip-ongoing", href: reviewHash({ camera_id: camera.camera_id, phase: "ongoing", verdict: "any" }), text: `${ongoing} ongoing` }) : null;
-    return [h("h3", { text: camera.name, title: camera.camera_id }), stateDot(camera.state), alerts, facts];
   }
 
   #notices(camera) {

@@ -42,7 +42,8 @@ export class Messages {
 }
 
 /**
- * Events sent to listeners: "alert" (detail AlertOut), "camera" (CameraOut), "open" ({resumed}: false means read everything, true means read what has no number),
+ * Events sent to listeners: "alert" (detail AlertOut), "camera" (CameraOut), "ready" (what was missed has been sent; {resumed:
+ * false} means that nothing was known to be missed: read everything now),
  * "reload" (what was missed is too old: read everything again), "state" ({live, since}), "denied" (nobody is logged in).
  */
 export class Feed extends EventTarget {
@@ -53,6 +54,7 @@ export class Feed extends EventTarget {
   #heardAt = null;
   #cut = null;
   #running = false;
+  #resumed = false;
   #wake = () => {};
 
   start() {
@@ -131,9 +133,9 @@ export class Feed extends EventTarget {
       this.#say("denied");
     }
     if (!answer.ok || !answer.body) return false;
+    this.#resumed = this.#lastId !== null;
     this.#sign();
     this.#state(true);
-    this.#say("open", { resumed: this.#lastId !== null });
     const messages = new Messages();
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     for (;;) {
@@ -146,7 +148,8 @@ export class Feed extends EventTarget {
 
   #take({ kind, id, data }) {
     if (id) this.#lastId = id;
-    if (kind === "reload") this.#say("reload");
+    if (kind === "ready") this.#say("ready", { resumed: this.#resumed });
+    else if (kind === "reload") this.#say("reload");
     else if (kind === "alert" || kind === "camera") this.#say(kind, JSON.parse(data));
   }
 }

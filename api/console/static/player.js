@@ -3,7 +3,6 @@
 
 import { clipUrl, snapshotUrl } from "./api.js";
 import { h, icon, put, svg } from "./dom.js";
-import { duration } from "./format.js";
 import { Boxes } from "./overlay.js";
 import { Transport } from "./transport.js";
 import { placeBox, surface, zoneLabel, zoneShape } from "./zones.js";
@@ -196,8 +195,9 @@ export class Player extends EventTarget {
 }
 
 /** Words for a clip that cannot be played yet, or never. */
-export function clipWords(clip, afterS) {
+export function clipWords({ clip, snapshot }) {
   if (clip?.state === "missing") return `There is no clip: ${clip.reason || "no reason was given"}`;
-  return afterS > 0 ? `The clip is being made; about ${duration(afterS)} more.` : "The clip is on its way. The picture is from the moment of the alert.";
+  if (snapshot?.state !== "ready") return "The clip is being made.";
+  return "The clip is being made. Until it is here, this is the picture of the moment of the alert.";
 }
 

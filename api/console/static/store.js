@@ -22,7 +22,7 @@ export class Store extends EventTarget {
     super();
     feed.addEventListener("alert", (e) => this.take([e.detail], true));
     feed.addEventListener("camera", (e) => this.#takeCameras([e.detail]));
-    feed.addEventListener("open", (e) => this.refresh(e.detail.resumed && this.loaded));
+    feed.addEventListener("ready", (e) => this.refresh(e.detail.resumed && this.loaded));
     feed.addEventListener("reload", () => this.refresh(false));
   }
 
@@ -40,14 +40,22 @@ export class Store extends EventTarget {
   }
 
   #first(page) {
+    const known = this.alerts;
     const again = this.loaded;
-    if (!again) {
-      this.next = page.next;
-      this.#openedAt = Math.max(0, ...page.items.map((a) => Date.parse(a.received_at)));
-    }
+    this.alerts = new Map();
+    this.next = page.next;
     this.loaded = true;
-    this.take(page.items, again);
+    if (!again) this.#openedAt = Math.max(0, ...page.items.map((a) => Date.parse(a.received_at)));
+    this.take(page.items, false);
+    for (const item of page.items) if (!known.has(item.alert_id)) this.#point(item);
     this.#say("loaded");
+  }
+
+  /** Point out an alert that came while the page was open. */
+  #point(item) {
+    if (Date.parse(item.received_at) <= this.#openedAt) return;
+    this.fresh.add(item.alert_id);
+    this.#say("fresh", item);
   }
 
   async refreshCameras() {
@@ -73,10 +81,7 @@ export class Store extends EventTarget {
       if (known && newer(known, item)) continue;
       changed.set(item.alert_id, item);
       if (known || !live || !this.#beyond(item)) this.alerts.set(item.alert_id, item);
-      if (!known && live && Date.parse(item.received_at) > this.#openedAt) {
-        this.fresh.add(item.alert_id);
-        this.#say("fresh", item);
-      }
+      if (!known && live) this.#point(item);
     }
     this.#bound();
     if (changed.size) this.#say("alerts", changed);
@@ -110,7 +115,7 @@ function newer(a, b) {
   return a.revision > b.revision || (a.revision === b.revision && Date.parse(a.updated_at) > Date.parse(b.updated_at));
 }
 
-/** Order of the feed. */
+/** Order of the feed, and of the service's pages: newest arrival first. */
 export function newestFirst(a, b) {
-  return Date.parse(b.opened_at) - Date.parse(a.opened_at) || (a.alert_id < b.alert_id ? 1 : -1);
+  return Date.parse(b.received_at) - Date.parse(a.received_at) || (a.alert_id < b.alert_id ? 1 : -1);
 }

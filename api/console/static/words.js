@@ -13,7 +13,7 @@ export const REASONS = [
   ["normal_behaviour", "Normal behaviour"],
   ["poor_view", "Poor view"],
   ["duplicate", "Duplicate"],
-  ["other", "Other (note needed)"],
+  ["other", "Other, with a note"],
 ];
 export const REASON = Object.fromEntries(REASONS);
 export const PHASE = { opened: "Ongoing", updated: "Ongoing", closed: "Ended" };
@@ -22,30 +22,24 @@ export const CAMERA_STATE = { starting: "Starting", online: "Online", offline: "
 
 const LABELS = {
   n_people: "People",
-  n_members: "Members",
-  n_people_min: "People, fewest",
-  n_people_median: "People, typically",
-  n_people_max: "People, most",
-  n_committed: "People who stayed",
-  n_joined: "People who joined",
-  dwell_s: "Lasting for",
-  duration_s: "Lasting for",
-  held_s: "Held for",
+  n_people_min: "Fewest people",
+  n_people_median: "Usual people",
+  n_people_max: "Most people",
+  n_id_changes: "Track changes",
+  dwell_s: "Lasted",
   speed_bh_s: "Speed of the group",
   spread_bh: "Spread of the group",
-  id_changes: "Track changes",
-  n_id_changes: "Track changes",
   end_reason: "Why it ended",
-  moving: "Moving",
-  min_people: "Fewest people",
-  min_committed: "Fewest who must stay",
-  min_members: "Fewest who must stay",
+  min_people: "People needed",
+  core_people: "Who must stay",
+  core_share: "Share they must stay",
   hold_s: "Must hold for",
   gap_s: "Longest gap",
   close_s: "Ends after",
   link_bh: "Together within",
-  unlink_bh: "Apart beyond",
-  max_speed_bh_s: "Fastest group",
+  max_speed_bh_s: "Fastest standing group",
+  large_factor: "Large from (times needed)",
+  long_s: "Long from",
 };
 
 // unit suffix -> [what is cut from the name, how a value is written]
@@ -91,30 +85,25 @@ export function unitWords(unit) {
   return SHORT_UNITS[unit] ?? unit;
 }
 
-// fact (by its start) -> the parameter it is measured against, and on which side it must be
-const LIMITS = [
-  ["n_people", "min_people", "at least"],
-  ["n_members", "min_people", "at least"],
-  ["n_committed", "min_committed", "at least"],
-  ["dwell_s", "hold_s", "at least"],
-  ["held_s", "hold_s", "at least"],
-  ["duration_s", "hold_s", "at least"],
-  ["speed_bh_s", "max_speed_bh_s", "at most"],
-  ["distance_bh", "link_bh", "at most"],
-];
+// fact or series -> the parameter it is measured against, and on which side it must be
+const LIMITS = {
+  n_people: ["min_people", "at least"],
+  n_people_median: ["min_people", "at least"],
+  dwell_s: ["hold_s", "at least"],
+  speed_bh_s: ["max_speed_bh_s", "at most"],
+};
 
 /** The limit of a fact: {words, met} or null. */
 export function factLimit(name, value, params) {
-  const limit = LIMITS.find(([start, param]) => name.startsWith(start) && typeof params[param] === "number");
-  if (!limit || typeof value !== "number") return null;
-  const [, param, side] = limit;
+  const [param, side] = LIMITS[name] ?? [];
+  if (typeof params[param] !== "number" || typeof value !== "number") return null;
   const met = side === "at least" ? value >= params[param] : value <= params[param];
   return { words: `${side} ${factValue(param, params[param])}`, met };
 }
 
 /** Which side of its threshold a series must be on. */
 export function thresholdWords(name) {
-  return LIMITS.find(([start]) => name.startsWith(start))?.[2] ?? "limit";
+  return LIMITS[name]?.[1] ?? "limit";
 }
 
 export const ruleName = (rule) => capital(rule.replaceAll(/[-_]/g, " "));

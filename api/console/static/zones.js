@@ -11,9 +11,9 @@ export function zoneShape({ polygon }, width, height) {
   return svg("polygon", { class: "zone", points: polygon.map(([x, y]) => `${x * width},${y * height}`).join(" ") });
 }
 
-/** A zone's name at its highest corner. */
+/** A zone's name at its corner nearest to the top left. */
 export function zoneLabel({ name, polygon }) {
-  const [x, y] = polygon.reduce((top, corner) => (corner[1] < top[1] ? corner : top));
+  const [x, y] = polygon.reduce((best, corner) => (corner[0] + corner[1] < best[0] + best[1] ? corner : best));
   const label = h("span", { class: "zone-name", text: name, title: name });
   label.style.left = `${Math.min(x, 0.85) * 100}%`;
   label.style.top = `${Math.min(y, 0.94) * 100}%`;

@@ -1,0 +1,144 @@
+// Law: one alert: what was seen, why it was raised, and a person's verdict on it. Follows the alert while it changes.
+
+import { ApiError, api } from "../api.js";
+import { failure, loading, phaseChip, severityBadge } from "../badges.js";
+import { announce, h, put } from "../dom.js";
+import { factList, historyList, panel, provenanceList } from "../facts.js";
+import { age, at, duration } from "../format.js";
+import { useKeys } from "../keys.js";
+import { Player, clipWords } from "../player.js";
+import { plots } from "../plot.js";
+import { nextWaiting } from "../queue.js";
+import { alertHash } from "../router.js";
+import { VerdictBar } from "../verdict_bar.js";
+import { ruleName } from "../words.js";
+
+/** What decides how the clip is shown; while it stays the same, the player is left alone. */
+const mediaKey = ({ media }) => JSON.stringify(["clip", "overlay", "snapshot"].map((kind) => [media[kind]?.state, media[kind]?.start_t, media[kind]?.reason]));
+
+function lasted(detail) {
+  const until = detail.phase === "closed" ? Date.parse(detail.at) : Date.now();
+  return duration((until - Date.parse(detail.started_at)) / 1000);
+}
+
+function heading(detail, zone, camera) {
+  const where = [camera?.name ?? detail.camera_name, detail.zone].filter(Boolean).join(" · ");
+  return [
+    h("div", { class: "alert-title" }, severityBadge(detail.severity), h("h1", { text: ruleName(detail.rule) }), phaseChip(detail.phase), h("span", { class: "alert-where", text: where })),
+    h("p", { class: "alert-reason", text: detail.reason }),
+    h("p", { class: "alert-times muted" }, "Started ", at(detail.started_at, zone), ", alert ", at(detail.opened_at, zone), " (", age(detail.opened_at, zone), "), ", detail.phase === "closed" ? `lasted ${lasted(detail)}` : "not ended yet"),
+  ];
+}
+
+export function alertPage({ store, me, lastList }, route) {
+  const alertId = route.parts[1] ?? "";
+  const player = new Player();
+  const bar = new VerdictBar({ send, next, allowed: me.role !== "viewer" });
+  const head = h("header", { class: "alert-head" });
+  const series = h("section", { class: "panel", "aria-labelledby": "series-title" });
+  const side = h("div", { class: "alert-side-more" });
+  const back = h("a", { class: "back", href: lastList(), text: lastList().startsWith("#/review") ? "Back to the queue" : "Back to live" });
+  const body = h("div", { class: "alert-body" }, h("div", { class: "alert-main" }, player.node, series), h("aside", { class: "alert-side", "aria-label": "About this alert" }, bar.node, side));
+  const node = h("main", { class: "alert", id: "main" }, back, loading("Reading the alert …"));
+  let detail = null;
+  let shownMedia = null;
+  let follow = () => {};
+  let ended = false;
+
+  const camera = () => store.cameras.get(detail.camera_id);
+
+  async function read() {
+    try {
+      const fresh = await api.alert(alertId);
+      if (!ended) await show(fresh);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (!ended && !detail) put(node, back, failure(error.status === 404 || error.status === 422 ? "There is no such alert." : error.message));
+    }
+  }
+
+  async function show(fresh) {
+    const first = detail === null;
+    detail = fresh;
+    const zone = camera()?.timezone;
+    put(head, heading(detail, zone, camera()));
+    bar.show(detail);
+    const provenance = provenanceList(detail, zone);
+    provenance.open = side.querySelector(".provenance")?.open ?? false;
+    put(side, panel("Facts", "facts-title", factList(detail)), panel("History", "history-title", historyList(detail, zone)), provenance);
+    const plot = plots(detail, (t) => player.seekStream(t));
+    follow = plot.cursor;
+    put(series, h("header", { class: "section-head" }, h("h2", { id: "series-title", text: "What was measured" })), plot.node);
+    if (player.node.dataset.t) follow(Number(player.node.dataset.t));
+    if (first) put(node, back, head, body);
+    await showMedia();
+  }
+
+  async function showMedia() {
+    const key = mediaKey(detail);
+    if (key === shownMedia) return;
+    shownMedia = key;
+    const { clip, overlay } = detail.media;
+    const doc = clip?.state === "ready" && overlay?.state === "ready" ? await readOverlay() : null;
+    if (ended) return;
+    const size = doc ?? camera();
+    player.setSize(size?.width, size?.height);
+    player.setZone(camera()?.zones.find((zone) => zone.name === detail.zone) ?? null);
+    if (clip?.state === "ready") player.showClip(detail, doc);
+    else player.showStill(detail, clipWords(detail.media));
+  }
+
+  async function readOverlay() {
+    try {
+      return await api.overlay(alertId);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      return null; // the clip is worth seeing without boxes; the switch shows that there are none
+    }
+  }
+
+  async function send(verdict) {
+    const fresh = await api.verdict(alertId, verdict);
+    store.take([summary(fresh)], false);
+    await show(fresh);
+  }
+
+  async function next() {
+    try {
+      const waiting = await nextWaiting(detail ?? { alert_id: alertId, severity: "low", opened_at: new Date(0).toISOString() });
+      if (!waiting) announce("No other alert waits for a verdict.");
+      location.hash = waiting ? alertHash(waiting.alert_id) : "#/review";
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      announce(error.message);
+    }
+  }
+
+  const onAlerts = (event) => event.detail.has(alertId) && event.detail.get(alertId).updated_at !== detail?.updated_at && read();
+  store.addEventListener("alerts", onAlerts);
+  store.addEventListener("loaded", read);
+  player.addEventListener("time", (event) => follow(event.detail));
+  const dropKeys = [
+    useKeys("Clip", player.keys()),
+    useKeys("Verdict", [...bar.keys(), { keys: ["n"], label: "Next alert without a verdict", run: () => void next() }, { keys: ["Escape"], label: "Back to the list", run: () => void back.click() }]),
+  ];
+  read();
+
+  return {
+    node,
+    end() {
+      ended = true;
+      player.end();
+      store.removeEventListener("alerts", onAlerts);
+      store.removeEventListener("loaded", read);
+      for (const drop of dropKeys) drop();
+    },
+  };
+}
+
+const SUMMARY = ["alert_id", "phase", "revision", "camera_id", "camera_name", "rule", "zone", "started_at", "opened_at", "at", "severity", "score", "facts", "reason", "received_at", "updated_at", "verdict", "media"];
+
+/** The AlertOut in an AlertDetail. */
+function summary(detail) {
+  return Object.fromEntries(SUMMARY.map((name) => [name, detail[name]]));
+}

@@ -1,0 +1,342 @@
+"""The site file (TOML) -> a checked Site. Each key is defined once: here, or in a rule's own Params.
+
+Errors name the dotted key, what was wanted and what was got, and never repeat a camera's address or a secret.
+A wrong camera is put aside in `Site.rejected` and the others run; anything else wrong stops the start.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
+
+from api.schemas import Name, Slug
+from detector.errors import ConfigError
+from detector.rules.base import Rule
+from detector.rules.gathering import Gathering, GatheringParams
+from detector.zones import Zone
+from streams.source import Address, address_of
+
+Pace = Literal["realtime", "fast"]
+
+_SECRET_KEYS = frozenset({"source", "user", "password"})
+_MAX_FILE_BYTES = 4_000_000
+
+# The rules a camera can have: their parameters, and how one is made.
+_RULES: Mapping[str, tuple[type[GatheringParams], Callable[[GatheringParams, Zone | None], Rule]]] = {
+    "gathering": (GatheringParams, Gathering),
+}
+
+
+class _Section(BaseModel):
+    """Unknown keys are refused; a value has its key's type, nothing is converted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+_S = TypeVar("_S", bound=_Section)
+
+
+class WorkerSection(_Section):
+    """`[worker]`: where state lies and where alerts go."""
+
+    state_dir: Path = Field(
+        default=Path("state"), strict=False
+    )  # outbox and clips; from the site file's folder
+    api_url: Annotated[str, Field(pattern=r"^https?://[^\s@]+$")] = "http://127.0.0.1:8000"
+    token_file: Path | None = Field(default=None, strict=False)  # holds the worker's token and nothing else
+    worker_id: Slug = "worker"
+
+    def token(self, environ: Mapping[str, str] = os.environ) -> SecretStr:
+        """The worker's token: $WATCHPOST_TOKEN, else the content of `token_file`. Raises ConfigError."""
+        if text := environ.get("WATCHPOST_TOKEN", "").strip():
+            return SecretStr(text)
+        where, todo = "worker.token_file", "Make one with `watchpost users token`, or set WATCHPOST_TOKEN"
+        if self.token_file is None:
+            raise ConfigError("no token for the alert service", where=where, todo=todo)
+        try:
+            text = self.token_file.read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                "cannot be read", where=where, got=f"{type(error).__name__} at {self.token_file}", todo=todo
+            ) from None
+        if not text:
+            raise ConfigError("is empty", where=where, got=str(self.token_file), todo=todo)
+        return SecretStr(text)
+
+
+class DetectorSection(_Section):
+    """`[detector]`: the network and how it runs."""
+
+    network: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = "yolov8n"
+    side_px: Annotated[int, Field(ge=64, le=4096, multiple_of=32)] = 640  # longer side of the network's input
+    provider: Literal["auto", "tensorrt", "cuda", "openvino", "cpu"] = "auto"
+    threads: Annotated[int, Field(ge=0, le=256)] = 0  # 0: as many as there are cores
+    min_score: Annotated[float, Field(gt=0, lt=1)] = 0.1  # the tracker uses weak detections too
+    max_batch: Annotated[int, Field(ge=1, le=64)] = 8  # pictures in one call of the network
+
+
+class _ZoneSection(_Section):
+    """`[[cameras.zones]]`; detector.zones.Zone checks the corners."""
+
+    name: Name
+    polygon: list[Annotated[list[float], Field(min_length=2, max_length=2)]]
+
+
+class _CameraSection(_Section):
+    """`[[cameras]]` as written; see Camera."""
+
+    id: Slug
+    name: Name | None = None
+    source: SecretStr
+    user: SecretStr = SecretStr("")
+    password: SecretStr = SecretStr("")
+    timezone: str = "UTC"
+    analyse_fps: Annotated[float, Field(ge=0.1, le=60)] = 5.0
+    pace: Pace = "realtime"
+    loop: bool = False
+    zones: Annotated[list[_ZoneSection], Field(max_length=100)] = []
+    rules: Annotated[list[dict[str, object]], Field(max_length=100)] = []
+
+
+@dataclass(frozen=True, slots=True)
+class RuleChoice:
+    """A rule in force on a camera."""
+
+    rule: str
+    zone: Zone | None  # None: the whole picture
+    params: GatheringParams
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Camera:
+    """One camera, checked."""
+
+    id: str
+    name: str  # for people
+    address: Address  # where to connect, with the login
+    timezone: str = "UTC"  # IANA name
+    analyse_fps: float = 5.0  # pictures a second that are analysed; more: finer tracks, more computing
+    pace: Pace = "realtime"  # of a file: by its own times, or as fast as it is analysed
+    loop: bool = False  # a file starts again at its end
+    zones: tuple[Zone, ...] = ()
+    rules: tuple[RuleChoice, ...] = ()
+
+    def build_rules(self) -> list[Rule]:
+        """New rules with no memory: call it once for each scene."""
+        return [_RULES[choice.rule][1](choice.params, choice.zone) for choice in self.rules]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A whole site file."""
+
+    worker: WorkerSection
+    detector: DetectorSection
+    cameras: tuple[Camera, ...]  # those that are right
+    rejected: tuple[ConfigError, ...]  # what is wrong with the others
+    config_hash: str  # sha256 of all that can change an alert: detector and cameras, without any login
+
+
+def load_site(path: Path, environ: Mapping[str, str] = os.environ) -> Site:
+    """Read and check a site file. Raises ConfigError; what is wrong with one camera is in `Site.rejected`."""
+    return parse_site(_read(path), path.absolute().parent, environ)
+
+
+def parse_site(content: Mapping[str, Any], folder: Path, environ: Mapping[str, str] = os.environ) -> Site:
+    """Check the content of a site file. `folder`: where its relative paths start."""
+    _refuse_unknown(content, ("worker", "detector", "cameras"))
+    worker = _section(WorkerSection, content.get("worker", {}), "worker")
+    worker = worker.model_copy(
+        update={
+            "state_dir": folder / worker.state_dir,
+            "token_file": None if worker.token_file is None else folder / worker.token_file,
+        }
+    )
+    detector = _section(DetectorSection, content.get("detector", {}), "detector")
+    tables = content.get("cameras", [])
+    if not isinstance(tables, list) or not tables:
+        raise ConfigError("no camera", where="cameras", wanted="at least one [[cameras]] table")
+    cameras: list[Camera] = []
+    rejected: list[ConfigError] = []
+    for i, table in enumerate(tables):
+        at = f"cameras[{i}]"
+        try:
+            camera = _camera(table, at, folder, environ)
+            if camera.id in {other.id for other in cameras}:
+                raise ConfigError(
+                    "this id is taken", where=f"{at}.id", wanted="an id of its own", got=camera.id
+                )
+            cameras.append(camera)
+        except ConfigError as error:
+            rejected.append(error)
+    return Site(worker, detector, tuple(cameras), tuple(rejected), _hash_of(detector, cameras))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    where = str(path)
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(
+            "the site file cannot be read", where=where, got=error.strerror or type(error).__name__
+        ) from None
+    if len(raw) > _MAX_FILE_BYTES:
+        raise ConfigError(
+            "the site file is too large", where=where, wanted=f"at most {_MAX_FILE_BYTES} bytes"
+        )
+    try:
+        return tomllib.loads(raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigError("not UTF-8 text", where=f"{where}, line {line}", wanted="a TOML file") from None
+    except tomllib.TOMLDecodeError as error:  # its text names line and column, and at most a key
+        raise ConfigError("not TOML", where=where, got=str(error)) from None
+
+
+def _camera(table: object, at: str, folder: Path, environ: Mapping[str, str]) -> Camera:
+    told = _section(_CameraSection, table, at)
+    try:
+        ZoneInfo(told.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ConfigError(
+            "no such time zone",
+            where=f"{at}.timezone",
+            wanted="a name like Europe/Berlin",
+            got=repr(told.timezone),
+        ) from None
+    slot = told.id.upper().replace("-", "_")
+    password = environ.get(f"WATCHPOST_CAMERA_{slot}_PASSWORD") or told.password.get_secret_value()
+    source, user = told.source.get_secret_value(), told.user.get_secret_value()
+    with _named(f"{at}.source"):
+        address = address_of(source, user, password, folder)
+    zones: dict[str, Zone] = {}
+    for i, zone in enumerate(told.zones):
+        with _named(f"{at}.zones[{i}]"):
+            if zone.name in zones:
+                raise ConfigError("this zone name is taken", wanted="a name of its own", got=repr(zone.name))
+            zones[zone.name] = Zone(zone.name, tuple((x, y) for x, y in zone.polygon))
+    choices: list[RuleChoice] = []
+    for i, raw in enumerate(told.rules):
+        with _named(f"{at}.rules[{i}]"):
+            choice = _choice(raw, zones)
+            if (choice.rule, choice.zone) in {(other.rule, other.zone) for other in choices}:
+                raise ConfigError("the same rule twice in one place", wanted="one of each rule for a zone")
+            choices.append(choice)
+    return Camera(
+        id=told.id,
+        name=told.name or told.id,
+        address=address,
+        timezone=told.timezone,
+        analyse_fps=told.analyse_fps,
+        pace=told.pace,
+        loop=told.loop,
+        zones=tuple(zones.values()),
+        rules=tuple(choices),
+    )
+
+
+def _choice(raw: Mapping[str, object], zones: Mapping[str, Zone]) -> RuleChoice:
+    """A `[[cameras.rules]]` table; keys of errors are relative to it."""
+    name = raw.get("rule")
+    if not isinstance(name, str) or name not in _RULES:
+        raise ConfigError(
+            "no such rule",
+            where="rule",
+            wanted=_one_of(_RULES),
+            got=repr(name),
+            todo=_meant(str(name), _RULES),
+        )
+    zone_name = raw.get("zone", "")
+    if zone_name != "" and zone_name not in zones:
+        raise ConfigError(
+            "no such zone on this camera",
+            where="zone",
+            wanted=_one_of(zones) if zones else "a [[cameras.zones]] table of that name",
+            got=repr(zone_name),
+            todo=_meant(str(zone_name), zones),
+        )
+    params_type = _RULES[name][0]
+    hints = get_type_hints(params_type)
+    _refuse_unknown(raw, ("rule", "zone", *hints))
+    values = {}
+    for key in hints.keys() & raw.keys():
+        try:
+            values[key] = TypeAdapter(hints[key], config=_Section.model_config).validate_python(raw[key])
+        except ValidationError as error:
+            raise _first_of(error, _Section, key) from None
+    return RuleChoice(name, zones.get(str(zone_name)), params_type(**values))
+
+
+def _section(model: type[_S], table: object, at: str) -> _S:
+    if not isinstance(table, dict):
+        raise ConfigError("not a table", where=at, wanted=f"[{at}]", got=repr(table))
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        raise _first_of(error, model, at) from None
+
+
+def _first_of(error: ValidationError, model: type[BaseModel], at: str) -> ConfigError:
+    """The first fault that pydantic found, with its dotted key; how many more there are."""
+    faults = error.errors(include_url=False, include_context=False)
+    first = faults[0]
+    where = at + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+    more = f"{len(faults) - 1} more below {at}" if len(faults) > 1 else ""
+    key = str(first["loc"][-1]) if first["loc"] else ""
+    if first["type"] == "extra_forbidden":
+        known = _ZoneSection.model_fields if len(first["loc"]) > 1 else model.model_fields
+        return ConfigError(
+            "unknown key", where=where, todo=". ".join(filter(None, (_meant(key, known), more)))
+        )
+    if first["type"] == "missing":
+        return ConfigError("missing", where=where, todo=more)
+    got = "" if _SECRET_KEYS & set(map(str, first["loc"])) else repr(first["input"])[:80]
+    return ConfigError(first["msg"].removeprefix("Value error, "), where=where, got=got, todo=more)
+
+
+@contextmanager
+def _named(at: str) -> Iterator[None]:
+    """Put the place in the file before a fault's own."""
+    try:
+        yield
+    except ConfigError as error:
+        inner = f".{error.where}" if error.where.isidentifier() else f": {error.where}" if error.where else ""
+        raise ConfigError(
+            error.what, where=at + inner, wanted=error.wanted, got=error.got, todo=error.todo
+        ) from None
+
+
+def _refuse_unknown(table: Mapping[str, object], known: Iterable[str]) -> None:
+    for key in table:
+        if key not in known:
+            raise ConfigError("unknown key", where=key, wanted=_one_of(known), todo=_meant(key, known))
+
+
+def _one_of(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"Did you mean {near[0]!r}?" if near else ""
+
+
+def _hash_of(detector: DetectorSection, cameras: Iterable[Camera]) -> str:
+    content: dict[str, Any] = {"detector": detector.model_dump(mode="json"), "cameras": []}
+    for camera in cameras:
+        address = camera.address
+        place = address.shown if address.live else Path(address.url).name
+        content["cameras"].append({**asdict(camera), "address": place})
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

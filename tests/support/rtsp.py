@@ -1,0 +1,168 @@
+#!/usr/bin/python3
+"""RTSP peers for tests, on loopback: a real GStreamer server, and one that goes silent on purpose.
+
+As a script, under Debian's own Python (it has GStreamer's bindings):
+    rtsp.py PORT [--address A] [--user U --password P] [--launch 'GST']      prints the bound port when ready
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+SYSTEM_PYTHON = "/usr/bin/python3"
+LIVE = (
+    "( videotestsrc is-live=true ! video/x-raw,width=320,height=180,framerate=15/1"
+    " ! x264enc tune=zerolatency key-int-max=15 ! rtph264pay name=pay0 pt=96 )"
+)
+_SDP = (
+    "v=0\r\no=- 0 0 IP4 127.0.0.1\r\ns=t\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\na=control:*\r\n"
+    "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\na=control:trackID=0\r\n"
+)
+
+
+def missing() -> str:
+    """Why no GStreamer server can be started here, or ""."""
+    if not Path(SYSTEM_PYTHON).exists():
+        return f"no {SYSTEM_PYTHON}"
+    probe = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
+    done = subprocess.run([SYSTEM_PYTHON, "-c", probe], capture_output=True, check=False)
+    return "" if done.returncode == 0 else "GStreamer's RTSP server is not installed"
+
+
+class GstServer:
+    """A GStreamer RTSP server in a process of its own; its stream is at /s."""
+
+    def __init__(
+        self, *, port: int = 0, address: str = "127.0.0.1", login: tuple[str, str] = ("", "")
+    ) -> None:
+        command = [SYSTEM_PYTHON, str(Path(__file__).resolve()), str(port), "--address", address]
+        if login[0]:
+            command += ["--user", login[0], "--password", login[1]]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        self.port = int(self._process.stdout.readline())
+        host = f"[{address}]" if ":" in address else address
+        self.url = f"rtsp://{host}:{self.port}/s"
+
+    def kill(self) -> None:
+        """End it at once, by its pid."""
+        if self._process.poll() is None:
+            os.kill(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+    def __enter__(self) -> GstServer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+
+@contextlib.contextmanager
+def silent_camera(*, until_play: bool) -> Iterator[tuple[str, list[str]]]:
+    """A peer that accepts and says nothing, or (`until_play`) answers up to PLAY and then sends nothing.
+
+    Gives its URL and the list of request lines it has received.
+    """
+    requests: list[str] = []
+    open_sockets: list[socket.socket] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                peer, _ = listener.accept()
+            except OSError:
+                return
+            open_sockets.append(peer)
+            threading.Thread(target=_talk, args=(peer, until_play, requests), daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield f"rtsp://127.0.0.1:{listener.getsockname()[1]}/s", requests
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        for peer in open_sockets:
+            with contextlib.suppress(OSError):
+                peer.shutdown(socket.SHUT_RDWR)
+            peer.close()
+
+
+def _talk(peer: socket.socket, answers: bool, requests: list[str]) -> None:
+    text = ""
+    while True:
+        try:
+            data = peer.recv(65536)
+        except OSError:
+            return
+        if not data:
+            return
+        text += data.decode("latin1")
+        while "\r\n\r\n" in text:
+            head, text = text.split("\r\n\r\n", 1)
+            lines = head.split("\r\n")
+            requests.append(lines[0])
+            if answers:
+                number = next((line.split(":")[1].strip() for line in lines if line.startswith("CSeq")), "0")
+                peer.sendall(_answer(lines[0].split()[0], number))
+
+
+def _answer(method: str, number: str) -> bytes:
+    heads = {
+        "OPTIONS": "Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN\r\n",
+        "DESCRIBE": f"Content-Type: application/sdp\r\nContent-Length: {len(_SDP)}\r\n",
+        "SETUP": "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\nSession: 1;timeout=60\r\n",
+    }
+    body = _SDP if method == "DESCRIBE" else ""
+    return f"RTSP/1.0 200 OK\r\nCSeq: {number}\r\n{heads.get(method, 'Session: 1' + chr(13) + chr(10))}\r\n{body}".encode()
+
+
+def _serve_gst() -> None:
+    import gi  # only Debian's own Python has it
+
+    gi.require_version("Gst", "1.0")
+    gi.require_version("GstRtspServer", "1.0")
+    from gi.repository import GLib, Gst, GstRtspServer
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("port")
+    parser.add_argument("--address", default="127.0.0.1")
+    parser.add_argument("--user")
+    parser.add_argument("--password")
+    parser.add_argument("--launch", default=LIVE)
+    told = parser.parse_args()
+    Gst.init(None)
+    server = GstRtspServer.RTSPServer()
+    server.set_address(told.address)
+    server.set_service(told.port)
+    factory = GstRtspServer.RTSPMediaFactory()
+    factory.set_launch(told.launch)
+    factory.set_shared(True)
+    if told.user:
+        auth = GstRtspServer.RTSPAuth()
+        token = GstRtspServer.RTSPToken()
+        token.set_string("media.factory.role", "user")
+        auth.add_basic(GstRtspServer.RTSPAuth.make_basic(told.user, told.password), token)
+        server.set_auth(auth)
+        rights = GstRtspServer.RTSPPermissions()
+        rights.add_permission_for_role("user", "media.factory.access", True)
+        rights.add_permission_for_role("user", "media.factory.construct", True)
+        factory.set_permissions(rights)
+    server.get_mount_points().add_factory("/s", factory)
+    server.attach(None)
+    os.write(1, f"{server.get_bound_port()}\n".encode())
+    GLib.MainLoop().run()
+
+
+if __name__ == "__main__":
+    _serve_gst()

@@ -1,0 +1,291 @@
+"""The one command line. It composes the packages and holds no logic of its own.
+
+Exit codes: 0 done, 1 any other error, 2 configuration, 3 network (model), 4 camera or file, 5 disk, 6 alert API, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from detector.errors import WatchError
+
+if TYPE_CHECKING:
+    from api.db.store import Store
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+models_app = typer.Typer(no_args_is_help=True, help="Networks: fetch, export, list.")
+users_app = typer.Typer(no_args_is_help=True, help="Who may log in, and the workers' tokens.")
+bench_app = typer.Typer(no_args_is_help=True, help="Benchmarks; each prints one table and, with --json, one object.")
+app.add_typer(models_app, name="models")
+app.add_typer(users_app, name="users")
+app.add_typer(bench_app, name="bench")
+
+out = Console()
+err = Console(stderr=True)
+
+DataDir = Annotated[Path | None, typer.Option(help="Folder of the service's data; else $WATCHPOST_DATA_DIR.")]
+JsonOut = Annotated[Path | None, typer.Option("--json", help="Write one JSON object here ('-': standard output).")]
+SiteFile = Annotated[Path, typer.Option("--config", "-c", help="The site file (watchpost.toml).")]
+
+
+class Bars:
+    """Progress bars on standard error, one for each word of what is being done."""
+
+    def __init__(self) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]}"), TimeRemainingColumn())
+        self._progress = Progress(*columns, console=err)
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Callable[[str, int, int], None]:
+        self._progress.start()
+        return self.show
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(self, what: str, done: int, total: int) -> None:
+        """`total` 0: not known, the bar pulses."""
+        count = f"{done:,} / {total:,}" if total else (f"{done:,}" if done else "")
+        if what not in self._tasks:
+            self._tasks[what] = self._progress.add_task(what, total=total or None, count=count)
+        self._progress.update(self._tasks[what], completed=done, total=total or None, count=count)
+
+
+@app.callback()
+def _start(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every step.")] = False) -> None:
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(name)s %(message)s",
+        handlers=[RichHandler(console=err, show_path=False, rich_tracebacks=False)],
+    )
+    for noisy in ("httpx", "httpcore", "alembic", "libav", "aiosqlite", "PIL"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+@app.command()
+def setup() -> None:
+    """Fetch and export the network, fetch the sample footage. Instant when they are there."""
+    from benchmarks.footage import fetch_clip
+    from models.catalog import load_card
+    from models.export import ensure_network
+
+    with Bars() as show:
+        network = ensure_network(load_card("yolov8n"), show)
+        clip = fetch_clip("vtest", show)
+    err.print(f"network {network}\nfootage {clip}")
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option(help="Run the footage at full speed, print the alerts, exit.")] = False,
+    json_out: JsonOut = None,
+    port: Annotated[int, typer.Option(help="Port of the console.")] = 8000,
+    folder: Annotated[Path, typer.Option(help="The demo's own folder, emptied at each start.")] = Path("var/demo"),
+) -> None:
+    """Watch the sample footage as two cameras: the whole way, camera to operator."""
+    from benchmarks.demo import Demo
+
+    with Demo(folder, port, once=once) as it:
+        if not once:
+            out.print(f"\n  Watchpost is running at [bold]{it.url}[/bold]\n  log in as [bold]{it.user}[/bold], password [bold]{it.password}[/bold]")
+            out.print("  two cameras watch the same recording; the first alert comes within a minute. Ctrl-C stops everything.\n")
+            it.watch(_stop_on_signals())
+            return
+        with Bars() as show:
+            report = it.run_once(show)
+    report.show(_table_console(json_out))
+    if json_out:
+        report.write(json_out)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    data_dir: DataDir = None,
+) -> None:
+    """Run the alert service and the console."""
+    from api.app import create_app
+    from api.auth import first_start
+    from api.server import make_server
+
+    settings = _settings(data_dir)
+    password = _with_store(data_dir, first_start)
+    if password:
+        out.print(f"First start: log in as [bold]admin[/bold] with the one-time password [bold]{password}[/bold] (shown only now).")
+    make_server(create_app(settings), host, port).run()
+
+
+@app.command()
+def work(config: SiteFile = Path("watchpost.toml")) -> None:
+    """Watch the cameras of a site file and send alerts to the service."""
+    from streams.config import load_site
+    from streams.worker import run_worker
+
+    site = load_site(config)
+    for problem in site.rejected:
+        err.print(f"[red]camera left out:[/red] {problem}")
+    run_worker(site, _stop_on_signals())
+
+
+@app.command("check-config")
+def check_config(config: Annotated[Path, typer.Argument(help="The site file.")]) -> None:
+    """Say whether a site file is right, and what is not."""
+    from streams.config import load_site
+
+    site = load_site(config)
+    for problem in site.rejected:
+        err.print(f"[red]{problem}[/red]")
+    out.print(f"{config}: {len(site.cameras)} cameras right, {len(site.rejected)} wrong")
+    if site.rejected:
+        raise typer.Exit(2)
+
+
+@app.command()
+def replay(
+    video: Annotated[Path, typer.Argument(help="A recording.")],
+    config: SiteFile,
+    json_out: Annotated[Path, typer.Option("--json", help="Where the alerts go.")],
+    camera: Annotated[str | None, typer.Option(help="Whose zones and rules; else the first camera.")] = None,
+) -> None:
+    """Run every picture of a recording in order, single-threaded; the same input gives the same bytes."""
+    from benchmarks.replay import replay as run
+    from streams.config import load_site
+
+    with Bars() as show:
+        done = run(video, load_site(config), camera, json_out, show)
+    err.print(done.text())
+
+
+@models_app.command("fetch")
+def models_fetch(name: str) -> None:
+    """Fetch a network's weights and export them to ONNX."""
+    from models.catalog import load_card
+    from models.export import ensure_network
+
+    with Bars() as show:
+        out.print(str(ensure_network(load_card(name), show)))
+
+
+@models_app.command("list")
+def models_list() -> None:
+    """The networks that have a card, and whether they are here."""
+    from models.catalog import list_cards, network_path
+
+    for card in list_cards():
+        here = "here" if network_path(card).is_file() else "not fetched"
+        out.print(f"{card.name:16} {here:12} {card.licence:10} {card.title}")
+
+
+@users_app.command("add")
+def users_add(name: str, role: Annotated[str, typer.Option(help="admin, operator or viewer.")] = "operator", data_dir: DataDir = None) -> None:
+    """Add a person; the one-time password is printed once and must be changed at the first login."""
+    from api.auth import add_with_one_time_password
+
+    password = _with_store(data_dir, lambda store: add_with_one_time_password(store, name, role))
+    out.print(f"{name}: one-time password {password}")
+
+
+@users_app.command("token")
+def users_token(name: str, data_dir: DataDir = None) -> None:
+    """A new token for a worker, printed once; the worker's old one stops working."""
+    from api.auth import create_worker_token
+
+    out.print(_with_store(data_dir, lambda store: create_worker_token(store, name)))
+
+
+@bench_app.command("accuracy")
+def bench_accuracy(
+    json_out: JsonOut = None,
+    only: Annotated[str, typer.Option(help="Comma list: detection, tracking.")] = "",
+    data: Annotated[Path | None, typer.Option(help="The labelled data; else $WATCHPOST_DATA.", envvar="WATCHPOST_DATA")] = None,
+) -> None:
+    """Detection and tracking against labels, beside the peers on the same detections."""
+    from benchmarks.accuracy import accuracy
+
+    with Bars() as show:
+        report = accuracy(data, {part for part in only.split(",") if part}, show)
+    report.show(_table_console(json_out))
+    if json_out:
+        report.write(json_out)
+
+
+@bench_app.command("throughput")
+def bench_throughput(
+    json_out: JsonOut = None,
+    rounds: Annotated[int, typer.Option(help="Rounds, ours and the peer in turn; medians are quoted.")] = 3,
+    video: Annotated[Path | None, typer.Option(help="A recording; else the sample footage.")] = None,
+) -> None:
+    """`replay` against `ultralytics` track() on the same file and network, in turn."""
+    from benchmarks.throughput import throughput
+
+    with Bars() as show:
+        report = throughput(video, rounds, show)
+    report.show(_table_console(json_out))
+    if json_out:
+        report.write(json_out)
+
+
+def _table_console(json_out: Path | None) -> Console:
+    """Tables go to standard error when standard output carries the JSON object."""
+    return err if str(json_out) == "-" else out
+
+
+def _settings(data_dir: Path | None) -> Any:
+    from api.settings import Settings
+
+    return Settings(data_dir=data_dir) if data_dir else Settings()
+
+
+def _with_store(data_dir: Path | None, work: Callable[[Store], Coroutine[Any, Any, Any]]) -> Any:
+    from api.db.store import open_store
+
+    async def run() -> Any:
+        async with open_store(_settings(data_dir)) as store:
+            return await work(store)
+
+    return asyncio.run(run())
+
+
+def _stop_on_signals() -> threading.Event:
+    """An event set at the first SIGINT or SIGTERM; a second one ends the process at once."""
+    stop = threading.Event()
+
+    def handle(number: int, _: object) -> None:
+        if stop.is_set():
+            raise SystemExit(128 + number)
+        err.print("stopping; once more to force")
+        stop.set()
+
+    signal.signal(signal.SIGINT, handle)
+    signal.signal(signal.SIGTERM, handle)
+    return stop
+
+
+def main() -> None:
+    """Entry point: a WatchError is a message and an exit code, anything else is a bug and shows its trace."""
+    words = sys.argv[1:]
+    bare = [n for n, word in enumerate(words) if word == "--json" and (n + 1 == len(words) or words[n + 1].startswith("--"))]
+    for n in reversed(bare):  # a bare --json is standard output
+        words.insert(n + 1, "-")
+    try:
+        app(words)
+    except WatchError as error:
+        err.print(f"[red]error:[/red] {error}", highlight=False)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()
