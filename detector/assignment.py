@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from detector.boxes import iou
-from detector.motion import Motion, as_f32, measure
+from detector.boxes import iou64
+from detector.motion import Motion, measure
 from detector.types import F64, I64, Kind, Mask
 
 
@@ -41,7 +41,7 @@ def worth(
 
     `gates_bh` (n,); `boxes` (m, 4) x0 y0 x1 y1 px of positive size.
     """
-    overlap = iou(as_f32(motion.boxes()), as_f32(boxes)).astype(np.float64)
+    overlap = iou64(motion.boxes(), boxes)
     place, log_size = measure(boxes)
     track_heights, heights = motion.heights(), np.exp(log_size[:, 1])
     away = np.hypot(motion.place[:, None, 0] - place[:, 0], motion.place[:, None, 1] - place[:, 1])
@@ -68,6 +68,8 @@ def assign(value: F64, rows: Mask, columns: Mask) -> tuple[I64, I64]:
     input gives the same pairs, ties included.
     """
     row_at, column_at = np.flatnonzero(rows), np.flatnonzero(columns)
+    if not len(row_at) or not len(column_at):
+        return row_at[:0], column_at[:0]
     part = value[row_at[:, None], column_at]
     row, column = linear_sum_assignment(part, maximize=True)
     chosen = part[row, column] > 0.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from detector.types import F32
+from detector.types import F32, F64
 
 
 def widths(boxes: F32) -> F32:
@@ -53,14 +53,21 @@ def iou(a: F32, b: F32) -> F32:
     Two boxes without area have IoU 0.
     """
     # Worked in float64: the sum of two areas of a large picture loses the small overlap in float32.
-    a64, b64 = a.astype(np.float64), b.astype(np.float64)
-    low = np.maximum(a64[:, None, :2], b64[None, :, :2])
-    high = np.minimum(a64[:, None, 2:], b64[None, :, 2:])
-    size = np.maximum(high - low, 0.0)
+    shares: F32 = iou64(a.astype(np.float64), b.astype(np.float64)).astype(np.float32)
+    return shares
+
+
+def iou64(a: F64, b: F64) -> F64:
+    """Give the same as `iou`, for boxes that are float64 already."""
+    low = np.maximum(a[:, None, :2], b[:, :2])
+    size = np.minimum(a[:, None, 2:], b[:, 2:])
+    size -= low
+    np.maximum(size, 0.0, out=size)
     common = size[..., 0] * size[..., 1]
-    area_a = np.prod(np.maximum(a64[:, 2:] - a64[:, :2], 0.0), axis=1)
-    area_b = np.prod(np.maximum(b64[:, 2:] - b64[:, :2], 0.0), axis=1)
-    union = area_a[:, None] + area_b[None, :] - common
-    ratio = np.divide(common, union, out=np.zeros_like(common), where=union > 0.0)
-    shares: F32 = np.minimum(ratio, 1.0).astype(np.float32)
+    size_a, size_b = np.maximum(a[:, 2:] - a[:, :2], 0.0), np.maximum(b[:, 2:] - b[:, :2], 0.0)
+    union = (size_a[:, 0] * size_a[:, 1])[:, None] + size_b[:, 0] * size_b[:, 1]
+    union -= common
+    # Where the union is nothing, so is what is common: 0 over anything is 0.
+    union[union <= 0.0] = 1.0
+    shares: F64 = np.minimum(common / union, 1.0)
     return shares

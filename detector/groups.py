@@ -8,7 +8,7 @@ with earlier groups. Keys are never reused; groups gone for `memory_s` are forgo
     group      linked step by step, and compact: mean distance <= link_bh * sqrt(n / 2)
     distance   sqrt(apart² + (relative speed * passing_s)²), smoothed: passers-by are not together
 
-Compact is what a crowd or a circle of n is and a long queue is not: long chains of links are cut, where average
+A crowd or a circle of n is compact, a long queue is not: long chains of links are cut, where average
 linkage joined them last.
 
 Source: average-link agglomeration (scipy); one-to-one matching of member sets (Hungarian, Jaccard).

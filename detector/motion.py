@@ -42,14 +42,14 @@ class Motion:
     place: F64  # (n, 2) x y px of the hip
     speed: F64  # (n, 2) px/s
     log_size: F64  # (n, 2) log of width and height in px
-    spread: F64  # (n, 4) variance of place bh², its covariance with speed, variance of speed, of log size
+    spread: F64  # (4, n) variance of place bh², its covariance with speed, variance of speed, of log size
 
     @classmethod
     def start(cls, boxes: F64, params: MotionParams) -> Self:
         """Begin bodies at boxes (n, 4) of positive size, standing."""
         first = np.array([params.place_noise_bh**2, 0.0, params.start_speed_bh_s**2, params.size_noise**2])
         place, log_size = measure(boxes)
-        return cls(place, np.zeros_like(place), log_size, np.tile(first, (len(boxes), 1)))
+        return cls(place, np.zeros_like(place), log_size, np.tile(first[:, None], len(boxes)))
 
     def __len__(self) -> int:
         return len(self.place)
@@ -72,14 +72,14 @@ class Motion:
     def keep(self, rows: Mask | I64) -> None:
         """Forget all bodies but those in `rows`."""
         self.place, self.speed = self.place[rows], self.speed[rows]
-        self.log_size, self.spread = self.log_size[rows], self.spread[rows]
+        self.log_size, self.spread = self.log_size[rows], self.spread[:, rows]
 
     def add(self, other: Motion) -> None:
         """Append the bodies of `other`."""
         self.place = np.concatenate([self.place, other.place])
         self.speed = np.concatenate([self.speed, other.speed])
         self.log_size = np.concatenate([self.log_size, other.log_size])
-        self.spread = np.concatenate([self.spread, other.spread])
+        self.spread = np.concatenate([self.spread, other.spread], axis=1)
 
     def predict(self, dt: float, params: MotionParams) -> None:
         """Step all bodies by `dt` seconds, unseen."""
@@ -87,33 +87,34 @@ class Motion:
         reach = params.fade_s * (1.0 - fade)
         self.place = self.place + self.speed * reach
         self.speed = self.speed * fade
-        place, both, speed, size = self.spread.T
+        place, both, speed, size = self.spread
         push = params.accel_bh_s2**2 * dt
-        self.spread = np.stack(
-            [
-                place + 2 * reach * both + reach**2 * speed + push * dt**2 / 3,
-                fade * (both + reach * speed) + push * dt / 2,
-                fade**2 * speed + push,
-                size + params.size_drift**2 * dt,
-            ],
-            axis=1,
-        )
+        place += 2 * reach * both + reach**2 * speed + push * dt**2 / 3
+        both += reach * speed
+        both *= fade
+        both += push * dt / 2
+        speed *= fade**2
+        speed += push
+        size += params.size_drift**2 * dt
 
     def correct(self, rows: I64, boxes: F64, weak: Mask, params: MotionParams) -> None:
         """Take in what was seen of bodies `rows` (k,): boxes (k, 4) of positive size, which are weak (k,)."""
         seen_place, seen_size = measure(boxes)
         trust = np.where(weak, params.weak_noise, 1.0)
-        place, both, speed, size = self.spread[rows].T
-        gain = place / (place + params.place_noise_bh**2 * trust)
-        speed_gain = both / (place + params.place_noise_bh**2 * trust)
+        place, both, speed, size = self.spread[:, rows]
+        surprise = place + params.place_noise_bh**2 * trust
+        gain, speed_gain = place / surprise, both / surprise
         size_gain = size / (size + params.size_noise**2 * trust)
         error = seen_place - self.place[rows]
         self.place[rows] += gain[:, None] * error
         self.speed[rows] += speed_gain[:, None] * error
         self.log_size[rows] += size_gain[:, None] * (seen_size - self.log_size[rows])
-        self.spread[rows] = np.stack(
-            [place * (1 - gain), both * (1 - gain), speed - speed_gain * both, size * (1 - size_gain)],
-            axis=1,
+        left = 1.0 - gain
+        self.spread[:, rows] = (
+            place * left,
+            both * left,
+            speed - speed_gain * both,
+            size * (1.0 - size_gain),
         )
 
 

@@ -1,9 +1,9 @@
 """Follows people and things through the pictures of one camera. Times are stream seconds, none are frames.
 
-Two passes as in ByteTrack: strong detections may go to any track, weak ones only to tracks seen just before.
-Whom it does not see it keeps in mind: who walked for `lost_s`, predicted ahead; who stood still for `still_s`,
-at that place; who was at the picture's edge on the way out for `edge_s`. It knows no appearance, only place,
-size and motion.
+Two passes as in ByteTrack: strong detections may go to any track, weak ones only to those seen lately. Whom it
+does not see it keeps in mind: who walked for `lost_s`, predicted ahead; who stood still for `still_s`, at that
+place; who was at the picture's edge on the way out for `edge_s`. It knows no appearance, only place, size and
+motion.
 
              2nd hit                unseen > coast_s            unseen > lost_s | still_s | edge_s
     tentative ------> returned, seen ------> kept, not returned ------> forgotten; its id is never used again
@@ -22,7 +22,7 @@ from detector.motion import Motion, MotionParams, as_f32
 from detector.types import F64, I64, Detections, Kind, Mask, Stamp, Tracks
 
 N_KINDS = len(Kind)
-MAX_TRACKS = 1000  # bounds the state under noise; the longest unseen go first
+MAX_TRACKS = 1000  # bounds the state under noise: no more are begun until some are forgotten
 MAX_DETECTIONS = 1000  # the strongest stay
 MAX_STEP_S = 1.0  # a step longer than this does not lengthen memories
 OUTWARD_BH_S = -0.1  # who moves inward slower than this at the edge counts as leaving
@@ -92,9 +92,11 @@ class Tracker:
         taken[column] = row
         self._take_in(stamp.t, dt, taken, boxes, scores, kinds)
         fresh = (taken < 0) & (scores >= p.birth_score)
-        fresh &= ~(overlap[self._rows.seen_t == stamp.t].max(axis=0, initial=0.0) > p.duplicate_iou)
-        self._motion.add(Motion.start(boxes[fresh], p.motion))
-        self._rows.add(_Rows.start(scores[fresh], kinds[fresh], stamp.t))
+        if fresh.any():
+            covered = overlap[self._rows.seen_t == stamp.t].max(axis=0, initial=0.0)
+            born = np.flatnonzero(fresh & (covered <= p.duplicate_iou))[: MAX_TRACKS - len(ages)]
+            self._motion.add(Motion.start(boxes[born], p.motion))
+            self._rows.add(_Rows.start(scores[born], kinds[born], stamp.t))
         self._name()
         return self._told(stamp)
 
@@ -108,16 +110,15 @@ class Tracker:
     def _forget(self, stamp: Stamp, dt: float) -> None:
         """Drop tracks unseen for longer than what they were doing deserves."""
         p, rows, motion = self._params, self._rows, self._motion
+        ages = stamp.t - rows.seen_t
+        if ages.max(initial=0.0) <= min(p.tentative_s, p.edge_s, p.lost_s, p.still_s):
+            return
         life = np.where(motion.speeds_bh() < p.still_bh_s, p.still_s, p.lost_s)
         life[rows.hits < p.confirm_hits] = p.tentative_s
         life[_leaving(motion, stamp, p.edge_bh)] = p.edge_s
         # At low rates a life of less than a step would end before there was a chance to be seen.
         life = np.maximum(life, 1.5 * min(dt, MAX_STEP_S))
-        ages = stamp.t - rows.seen_t
         alive = ages <= life
-        if alive.sum() > MAX_TRACKS:
-            newest = np.argsort(ages, kind="stable")[:MAX_TRACKS]
-            alive &= np.isin(np.arange(len(ages)), newest)
         if not alive.all():
             motion.keep(alive)
             rows.keep(alive)
@@ -148,11 +149,13 @@ class Tracker:
         self._next_id += len(unnamed)
 
     def _told(self, stamp: Stamp) -> Tracks:
-        rows, motion = self._rows, self._motion
+        p, rows, motion = self._params, self._rows, self._motion
         boxes = motion.boxes()
-        middle = (boxes[:, :2] + boxes[:, 2:]) / 2
-        inside = (middle >= 0).all(axis=1) & (middle <= (stamp.width, stamp.height)).all(axis=1)
-        shown = np.flatnonzero((rows.ids > 0) & inside & (stamp.t - rows.seen_t <= self._params.coast_s))
+        ages = stamp.t - rows.seen_t
+        told = ages == 0.0
+        if not told.all():
+            told |= (ages <= p.coast_s) & ~_leaving(motion, stamp, p.edge_bh)
+        shown = np.flatnonzero(told & (rows.ids > 0))
         shown = shown[np.argsort(rows.ids[shown])]
         return Tracks(
             rows.ids[shown],

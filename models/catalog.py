@@ -99,6 +99,11 @@ def network_path(card: Card) -> Path:
     return networks_dir() / f"{card.name}.onnx"
 
 
+def cut_path(network: Path, sha256: str) -> Path:
+    """Where an ONNX file's form without decoding lies; its name tells what it was cut from."""
+    return network.with_name(f"{network.stem}.cut-{sha256[:12]}.onnx")
+
+
 def list_cards() -> list[Card]:
     """Every card of the package and of `networks_dir()`, by name."""
     return [load_card(name) for name in sorted(_files())]

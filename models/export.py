@@ -1,9 +1,9 @@
 """Gives a network's ONNX file: the one in place if it is the card's, else fetched weights, exported.
 
 Torch and ultralytics live in an environment of their own (`cache_dir()/export-env`) and run as a child
-process; the runtime never imports them. Beside NAME.onnx lies NAME.cut.onnx, the same network without its
-decoding, which is what we run when the head allows it, and NAME.json: the hash of the weights they came from,
-their own and the exporters' versions. Files that do not agree with it are exported again.
+process; the runtime never imports them. Beside NAME.onnx lies, where the head allows it, the same network
+without its decoding (`cut_path`), and NAME.json: the hash of the weights they came from, their own and the
+exporters' versions. Files that do not agree with it are exported again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from detector.errors import ModelError
-from models.catalog import Card, Weights, cache_dir, network_path, networks_dir
+from models.catalog import Card, Weights, cache_dir, cut_path, network_path, networks_dir
 from models.fetch import Progress, fetch, quiet, sha256, writing
 
 log = logging.getLogger(__name__)
@@ -56,28 +56,24 @@ SCRIPT = Path(__file__).with_name("export_script.py")
 
 
 def ensure_network(card: Card, progress: Progress | None = None) -> Path:
-    """The ONNX file to run for a card, verified; instant when it is in place.
+    """The card's ONNX file, verified; instant when it is in place.
 
     Raises ModelError, or StorageError when the disk refuses.
 
     Safe to call from several processes at once: one works, the others wait and find the result.
     """
+    path = network_path(card)
     if card.weights is None:
-        path = network_path(card)
         if not path.is_file():
             raise ModelError(
                 "the network file is missing", where=str(path), todo="Put the ONNX file there by hand"
             )
         return path
-    ready = _verified(card, card.weights)
-    if ready is None:
+    if not _verified(card, card.weights):
         with writing(networks_dir()), _locked(networks_dir() / ".lock"):
-            ready = _verified(card, card.weights)
-            if ready is None:
+            if not _verified(card, card.weights):
                 _export(card, card.weights, fetch(card, progress), progress or quiet)
-                ready = _verified(card, card.weights)
-    assert ready is not None
-    return ready
+    return path
 
 
 def export_python(progress: Progress | None = None) -> Path:
@@ -91,47 +87,44 @@ def record_path(card: Card) -> Path:
     return network_path(card).with_suffix(".json")
 
 
-def _verified(card: Card, weights: Weights) -> Path | None:
-    """The file to run, if all files are there that were exported from the card's weights, and unchanged."""
+def _verified(card: Card, weights: Weights) -> bool:
+    """Whether all files are there that were exported from the card's weights, and unchanged."""
     try:
         record = json.loads(record_path(card).read_text(encoding="utf-8"))
         hashes: dict[str, str] = dict(record["files"])
         if record["weights_sha256"] != weights.sha256 or network_path(card).name not in hashes:
-            return None
-        if any(sha256(networks_dir() / name) != wanted for name, wanted in hashes.items()):
-            return None
+            return False
+        return all(sha256(networks_dir() / name) == wanted for name, wanted in hashes.items())
     except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return networks_dir() / min(hashes, key=lambda name: name != _cut_name(card))
+        return False
 
 
-def _cut_name(card: Card) -> str:
-    return f"{card.name}.cut.onnx"
-
-
-def _export(card: Card, weights: Weights, file: Path, progress: Progress) -> None:
+def _export(card: Card, weights: Weights, fetched: Path, progress: Progress) -> None:
     python = export_python(progress)
     progress(f"export {card.name}", 0, 0)
     with tempfile.TemporaryDirectory(dir=networks_dir(), prefix=".export-") as name:
         folder = Path(name)
         # What is unpickled is a copy that nobody else writes to, hashed once more.
         copy = folder / weights.file
-        shutil.copyfile(file, copy)
+        shutil.copyfile(fetched, copy)
         if (found := sha256(copy)) != weights.sha256:
-            raise ModelError("the weights changed", where=str(file), wanted=weights.sha256, got=found)
-        out, cut = folder / network_path(card).name, folder / _cut_name(card)
-        _run_script(python, [copy, out, cut], network_path(card).with_suffix(".export.log"))
-        made = [path for path in (out, cut) if path.is_file()]
+            raise ModelError("the weights changed", where=str(fetched), wanted=weights.sha256, got=found)
+        path = network_path(card)
+        out, cut = folder / "plain.onnx", folder / "cut.onnx"
+        _run_script(python, [copy, out, cut], path.with_suffix(".export.log"))
+        made = {path: out} | ({cut_path(path, sha256(out)): cut} if cut.is_file() else {})
         record = {
             "network": card.name,
             "weights_sha256": weights.sha256,
-            "files": {path.name: sha256(path) for path in made},
+            "files": {place.name: sha256(file) for place, file in made.items()},
             "exporters": json.loads(Path(f"{out}.versions.json").read_text(encoding="utf-8")),
         }
         note = folder / "record"
         note.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-        for path in made:
-            path.replace(networks_dir() / path.name)
+        for stale in networks_dir().glob(f"{card.name}.cut-*.onnx"):
+            stale.unlink()
+        for place, file in made.items():
+            file.replace(place)
         note.replace(record_path(card))
     progress(f"export {card.name}", 1, 1)
     log.info("exported network=%s folder=%s", card.name, networks_dir())

@@ -1,6 +1,6 @@
 """Turns one weight file into one ONNX file; run as a script by the export environment's Python.
 
-Usage: python export_script.py WEIGHTS.pt OUT.onnx OUT.cut.onnx. The first is the plain export. The second
+Usage: python export_script.py WEIGHTS.pt OUT.onnx CUT.onnx. The first is the plain export. The second
 ends at the head's last convolutions (see models/heads.py, CUT) and is written when the head has them. The
 versions used go to OUT.onnx.versions.json. Nothing of Watchpost is imported: it is not installed there.
 """

@@ -164,23 +164,22 @@ def _transcode(packed: io.BytesIO, path: Path, base_t: float, from_t: float) -> 
         first = next(frames, None)
         if first is None:
             raise SourceUnreadable("no clip can be made of these pictures", got="none can be decoded")
+        start_s = _time(first)  # told now: encoding may give this very picture the clip's own time
         width, height = upright_size(first)
         stream = out.add_stream("libx264", rate=25, options=dict(_X264))
         stream.width, stream.height = max(2, width & ~1), max(2, height & ~1)  # 4:2:0 has no odd sizes
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = Fraction(1, _TICKS)
         end = 0
-        for packet in _with_durations(_encoded(stream, first, frames)):
+        for packet in _with_durations(_encoded(stream, chain([first], frames), start_s)):
             end = (packet.pts or 0) + (packet.duration or 0)
             out.mux(packet)
-        return Span(base_t + _time(first), end / _TICKS)
+        return Span(base_t + start_s, end / _TICKS)
 
 
-def _encoded(
-    stream: VideoStream, first: av.VideoFrame, rest: Iterator[av.VideoFrame]
-) -> Iterator[VideoPacket]:
-    start_s, newest, key = _time(first), -1, -_TICKS
-    for frame in chain([first], rest):
+def _encoded(stream: VideoStream, frames: Iterable[av.VideoFrame], start_s: float) -> Iterator[VideoPacket]:
+    newest, key = -1, -_TICKS
+    for frame in frames:
         ticks = round((_time(frame) - start_s) * _TICKS)
         if ticks <= newest:
             continue

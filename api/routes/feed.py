@@ -16,6 +16,7 @@ router = APIRouter(prefix="/feed", tags=["feed"], dependencies=[Depends(require_
 @router.get(
     "",
     operation_id="listen",
+    status_code=200,
     response_class=FeedResponse,
     responses={200: {"content": {"text/event-stream": {}}, "description": "Server-sent events without end"}},
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from support.api import Api, Clock
+from support.api import QUICK, Api, Clock
 
 from api.app import create_app
 from api.auth import create_worker_token
@@ -18,6 +18,12 @@ from api.settings import Settings
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashing is slow on purpose; one test looks at the real cost."""
+    monkeypatch.setattr("api.auth._HASHER", QUICK)
 
 
 @pytest.fixture

@@ -14,8 +14,9 @@ from support.cards import pixelcode_card
 
 import models.export
 from detector.errors import ModelError
-from models.catalog import Card, Weights, cache_dir, load_card, network_path, networks_dir
+from models.catalog import Card, Weights, cache_dir, cut_path, load_card, network_path, networks_dir
 from models.export import REQUIREMENTS, REQUIREMENTS_ALONE, ensure_network, export_python, record_path
+from models.fetch import sha256
 
 STAND_IN = """
 import json, os, sys
@@ -71,15 +72,18 @@ def test_the_network_is_made_once(calls: Path) -> None:
     assert record["exporters"] == {"torch": "0"}
 
 
-def test_the_cut_network_is_run_and_the_plain_one_kept(calls: Path) -> None:
-    """Where the head can be cut, that file is given; a change in either makes both again."""
+def test_a_cut_form_lies_beside_the_network(calls: Path) -> None:
+    """Where the head can be cut there are two files that belong together; losing one makes both again."""
     card = card_of("two weights")
-    path = ensure_network(card)
-    assert path.name == "pixelcode.cut.onnx"
-    assert network_path(card).read_text() == "onnx of two weights"
-    for file in (path, network_path(card)):
+    plain = ensure_network(card)
+    cut = cut_path(plain, sha256(plain))
+    stale = cut_path(plain, "0" * 64)
+    stale.write_text("from another plain file")
+    for file in (plain, cut):
         file.unlink()
-        assert ensure_network(card).read_text() == "cut of two weights"
+        assert ensure_network(card).read_text() == "onnx of two weights"
+        assert cut.read_text() == "cut of two weights"
+    assert not stale.exists()
     assert calls.read_text() == "xxx"
 
 

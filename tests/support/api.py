@@ -1,4 +1,4 @@
-"""The service in a test's own loop: no socket, and a clock that the test moves. Also the people that tests use."""
+"""The service in a test's own loop: no socket, a clock that the test moves, and the people that tests use."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ MILLI = Fraction(1, 1000)
 
 
 def picture(width: int, height: int, i: int) -> NDArray[np.uint8]:
-    """RGB (height, width, 3): red grows to the right, green downwards, a white square walks, the corner is blue."""
+    """RGB (height, width, 3): red grows rightwards, green downwards, a white square walks, blue corner."""
     pixels = np.zeros((height, width, 3), np.uint8)
     pixels[..., 0] = np.linspace(30, 220, width, dtype=np.uint8)
     pixels[..., 1] = np.linspace(30, 220, height, dtype=np.uint8)[:, None]

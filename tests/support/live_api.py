@@ -21,11 +21,6 @@ from api.db.store import open_store
 from api.server import Server, make_server
 from api.settings import Settings
 
-PASSWORDS = {
-    "admin": "correct horse battery",
-    "operator": "staple of nine chairs",
-    "viewer": "green tea at noon",
-}
 _DEADLINE_S = 20.0
 
 
@@ -43,12 +38,11 @@ class LiveApi:
         return {"Authorization": f"Bearer {self.token}"}
 
     def log_in(self, name: str = "admin") -> httpx.Client:
-        """A client with the session cookie and the CSRF header of this person."""
-        client = httpx.Client(base_url=self.base_url, timeout=10)
-        answer = client.post("/api/v1/session", json={"name": name, "password": PASSWORDS[name]})
-        answer.raise_for_status()
-        client.headers["X-Watchpost-CSRF"] = client.cookies["watchpost_csrf"]
-        return client
+        """A client with the cookies and the CSRF header of this person; use it as a context manager."""
+        who = {"name": name, "password": PASSWORDS[name]}
+        answer = httpx.post(f"{self.base_url}/api/v1/session", json=who).raise_for_status()
+        csrf = {"X-Watchpost-CSRF": answer.cookies["watchpost_csrf"]}
+        return httpx.Client(base_url=self.base_url, timeout=10, cookies=answer.cookies, headers=csrf)
 
     def stop(self) -> None:
         """Stop as SIGTERM does, and wait for the end."""

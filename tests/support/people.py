@@ -77,8 +77,12 @@ def row_of(
     return [Person(first_id + i, x + i * apart, y) for i in range(n)]
 
 
-def circle_of(n: int, *, x: float = 600.0, y: float = 500.0, apart: float = 90.0) -> list[Person]:
-    """n people in a circle, neighbours `apart` px from one another."""
+def circle_of(
+    n: int, *, x: float = 600.0, y: float = 500.0, apart: float = 90.0, depth: float = 1.0
+) -> list[Person]:
+    """n people in a circle on the ground, neighbours `apart` px apart; depth looks `depth` as long."""
     radius = apart / (2 * np.sin(np.pi / n))
     corners = 2 * np.pi * np.arange(n) / n
-    return [Person(i + 1, x + radius * np.cos(a), y + radius * np.sin(a)) for i, a in enumerate(corners)]
+    return [
+        Person(i + 1, x + radius * np.cos(a), y + depth * radius * np.sin(a)) for i, a in enumerate(corners)
+    ]

@@ -24,7 +24,8 @@ LIVE = (
 )
 _SDP = (
     "v=0\r\no=- 0 0 IP4 127.0.0.1\r\ns=t\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\na=control:*\r\n"
-    "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\na=control:trackID=0\r\n"
+    "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\n"
+    "a=control:trackID=0\r\n"
 )
 
 
@@ -124,7 +125,8 @@ def _answer(method: str, number: str) -> bytes:
         "SETUP": "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\nSession: 1;timeout=60\r\n",
     }
     body = _SDP if method == "DESCRIBE" else ""
-    return f"RTSP/1.0 200 OK\r\nCSeq: {number}\r\n{heads.get(method, 'Session: 1' + chr(13) + chr(10))}\r\n{body}".encode()
+    head = heads.get(method, "Session: 1\r\n")
+    return f"RTSP/1.0 200 OK\r\nCSeq: {number}\r\n{head}\r\n{body}".encode()
 
 
 def _serve_gst() -> None:

@@ -98,7 +98,7 @@ export function factLimit(name, value, params) {
   const [param, side] = LIMITS[name] ?? [];
   if (typeof params[param] !== "number" || typeof value !== "number") return null;
   const met = side === "at least" ? value >= params[param] : value <= params[param];
-  return { words: `${side} ${factValue(param, params[param])}`, met };
+  return { words: `${side} ${param.endsWith("_bh_s") ? number(params[param]) : factValue(param, params[param])}`, met };
 }
 
 /** Which side of its threshold a series must be on. */

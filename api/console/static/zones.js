@@ -11,12 +11,13 @@ export function zoneShape({ polygon }, width, height) {
   return svg("polygon", { class: "zone", points: polygon.map(([x, y]) => `${x * width},${y * height}`).join(" ") });
 }
 
-/** A zone's name at its corner nearest to the top left. */
+/** A zone's name under its corner nearest to the bottom left, or over it at the edge: ids of tracks stand over people's heads. */
 export function zoneLabel({ name, polygon }) {
-  const [x, y] = polygon.reduce((best, corner) => (corner[0] + corner[1] < best[0] + best[1] ? corner : best));
+  const [x, y] = polygon.reduce((best, corner) => (corner[1] - corner[0] > best[1] - best[0] ? corner : best));
   const label = h("span", { class: "zone-name", text: name, title: name });
-  label.style.left = `${Math.min(x, 0.85) * 100}%`;
-  label.style.top = `${Math.min(y, 0.94) * 100}%`;
+  label.style.left = `${Math.min(x, 0.8) * 100}%`;
+  label.style.top = `${y * 100}%`;
+  label.classList.toggle("zone-name-over", y > 0.9);
   return label;
 }
 

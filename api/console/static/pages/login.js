@@ -30,7 +30,7 @@ function card(title, text, fields, verb, submit) {
     }
     button.disabled = false;
   });
-  return { node: h("main", { class: "gate" }, form), focus: () => fields[0].input.focus() };
+  return { node: h("main", { class: "gate" }, form), focus: () => fields.find((f) => f.input).input.focus() };
 }
 
 /** `done(me)` is called with who is logged in. */
@@ -47,7 +47,8 @@ export function passwordPage(me, done) {
   const old = field("One-time or current password", { name: "old", type: "password", autocomplete: "current-password", maxlength: 256 });
   const fresh = field("New password", { name: "new", type: "password", autocomplete: "new-password", minlength: MIN_PASSWORD, maxlength: 256 }, `At least ${MIN_PASSWORD} characters.`);
   const again = field("New password, again", { name: "again", type: "password", autocomplete: "new-password", maxlength: 256 });
-  return card("Choose a password", `You are logged in as ${me.name}. Choose your own password before you go on.`, [old, fresh, again], "Save and go on", async () => {
+  const who = { line: h("input", { type: "text", name: "username", autocomplete: "username", value: me.name, hidden: true }) }; // for the browser's password store
+  return card("Choose a password", `You are logged in as ${me.name}. Choose your own password before you go on.`, [who, old, fresh, again], "Save and go on", async () => {
     if (fresh.input.value !== again.input.value) throw new Error("The two new passwords are not the same.");
     if (fresh.input.value === old.input.value) throw new Error("The new password is the old one.");
     await api.changePassword(old.input.value, fresh.input.value);

@@ -1,0 +1,108 @@
+"""Cameras: what workers say, what people see, and that silence is never taken for health."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.api import Api
+
+from api.db.session import AlertNews, News
+
+pytestmark = pytest.mark.anyio
+
+LAWN: dict[str, Any] = {
+    "camera_id": "lawn",
+    "name": "Lawn <b>north</b>",
+    "timezone": "Europe/Berlin",
+    "width": 768,
+    "height": 576,
+    "zones": [{"name": "grass", "polygon": [[0, 0], [1, 0], [1, 1]]}],
+    "rules": [{"rule": "gathering", "zone": "grass", "params": {"min_people": 4, "hold_s": 20.0}}],
+}
+
+
+def _pulse(state: str = "online", reason: str = "", n_people: int = 3) -> dict[str, Any]:
+    health = {
+        "camera_id": "lawn",
+        "state": state,
+        "reason": reason,
+        "n_decoded": 100,
+        "n_analysed": 50,
+        "n_dropped": 2,
+        "coverage": 0.9,
+        "n_people": n_people,
+    }
+    return {
+        "worker_id": "w1",
+        "at": "2020-01-01T00:00:00Z",
+        "n_outbox": 0,
+        "n_refused": 0,
+        "cameras": [health],
+    }
+
+
+async def test_a_camera_is_shown_as_its_worker_tells(api: Api) -> None:
+    """Registration and pulse come back whole; the pulse is dated by the service's own clock."""
+    assert (await api.worker.put("/cameras/lawn", json=LAWN)).status_code == 204
+    assert (await api.worker.post("/heartbeat", json=_pulse())).status_code == 204
+    reader = await api.log_in("viewer")
+    (camera,) = (await reader.get("/cameras")).json()
+    assert {name: camera[name] for name in LAWN} == LAWN
+    assert (camera["state"], camera["seen_at"], camera["n_people"]) == ("online", "2026-03-01T12:30:00Z", 3)
+    assert (await api.worker.put("/cameras/roof", json=LAWN)).status_code == 422
+
+
+async def test_a_silent_worker_makes_its_cameras_offline(api: Api) -> None:
+    """Twenty seconds without a pulse and the camera is offline; what the next pulse says counts again."""
+    await api.worker.post("/heartbeat", json=_pulse())
+    reader = await api.log_in()
+
+    async def state() -> tuple[str, str]:
+        (camera,) = (await reader.get("/cameras")).json()
+        return camera["state"], camera["reason"]
+
+    api.clock.pass_s(20)
+    assert await state() == ("online", "")
+    api.clock.pass_s(1)
+    assert await state() == ("offline", "worker silent since 2026-03-01 12:30:00Z")
+    await api.worker.post("/heartbeat", json=_pulse("offline", "no route"))
+    assert await state() == ("offline", "no route")
+    await api.worker.post("/heartbeat", json=_pulse("ended", "the file ended"))
+    api.clock.pass_s(3600)
+    assert await state() == ("ended", "the file ended")
+
+
+async def test_a_camera_that_never_spoke_is_not_online(api: Api) -> None:
+    """A camera known only by its registration is offline and says so."""
+    await api.worker.put("/cameras/lawn", json=LAWN)
+    reader = await api.log_in()
+    (camera,) = (await reader.get("/cameras")).json()
+    assert (camera["state"], camera["reason"]) == ("offline", "no pulse from a worker yet")
+
+
+async def test_the_newest_picture_is_served(api: Api) -> None:
+    """The tile shows the last picture put; before one came it is 404."""
+    await api.worker.put("/cameras/lawn", json=LAWN)
+    reader = await api.log_in()
+    assert (await reader.get("/cameras/lawn/picture")).status_code == 404
+    assert (await reader.get("/cameras/roof/picture")).status_code == 404
+    for body in (b"first", b"second"):
+        assert (await api.worker.put("/cameras/lawn/picture", content=body)).status_code == 204
+        api.clock.pass_s(1)
+    answer = await reader.get("/cameras/lawn/picture")
+    assert (answer.content, answer.headers["content-type"]) == (b"second", "image/jpeg")
+    etag = answer.headers["etag"]
+    assert (await reader.get("/cameras/lawn/picture", headers={"If-None-Match": etag})).status_code == 304
+    assert (await reader.head("/cameras/lawn/picture")).status_code == 200
+
+
+async def test_only_what_looks_different_is_told(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pulse that changes nothing to see is not sent to every console; a change is, once."""
+    told: list[News] = []
+    monkeypatch.setattr(api.service.store.database, "_publish", told.extend)
+    for n_people in (3, 3, 4):
+        await api.worker.post("/heartbeat", json=_pulse(n_people=n_people))
+    await api.send()
+    assert [one.n_people for one in told if not isinstance(one, AlertNews)] == [3, 4]
+    assert isinstance(told[-1], AlertNews)

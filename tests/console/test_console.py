@@ -1,0 +1,210 @@
+"""The operator's day in a real Chromium against the real service: log in, see, judge, go on."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+from support.live_api import LiveApi
+
+from detector.types import Phase, Severity
+
+pytestmark = pytest.mark.browser
+
+# What is white in the picture on the screen, in picture px: {x0, y0, x1, y1}.
+_WHITE = """(() => {
+  const video = document.querySelector("video");
+  const canvas = document.createElement("canvas");
+  canvas.width = video.videoWidth; canvas.height = video.videoHeight;
+  const paint = canvas.getContext("2d");
+  paint.drawImage(video, 0, 0);
+  const { data } = paint.getImageData(0, 0, canvas.width, canvas.height);
+  const xs = [], ys = [];
+  for (let i = 0; i < data.length; i += 4) if (data[i] > 150) {
+    xs.push((i / 4) % canvas.width); ys.push(Math.floor(i / 4 / canvas.width));
+  }
+  return [Math.min(...xs.slice(0, 9e4)), ys[0], Math.max(...xs.slice(0, 9e4)) + 1, ys.at(-1) + 1];
+})()"""
+
+# Where the member's box is on the screen, in picture px.
+_BOX = """(() => {
+  const video = document.querySelector("video");
+  const shown = video.getBoundingClientRect();
+  const box = document.querySelector(".track-member .box").getBoundingClientRect();
+  const [kx, ky] = [video.videoWidth / shown.width, video.videoHeight / shown.height];
+  return [(box.left - shown.left) * kx, (box.top - shown.top) * ky, (box.right - shown.left) * kx, (box.bottom - shown.top) * ky];
+})()"""
+
+
+def test_an_alert_is_seen_played_and_judged_without_a_reload(open_screen, api, worker):
+    """Login, the alert appears by itself, its clip appears by itself and plays with the box on the block, a key judges it."""
+    worker.send_camera()
+    with open_screen() as view, api.log_in("operator") as client:
+        view.open()
+        view.log_in()
+        view.page.wait_for_selector(".live-sign.is-live")
+        expect(view.page.get_by_text("No alerts yet")).to_be_visible()
+        view.page.evaluate("document.body.dataset.same = 'yes'")
+
+        alert_id = worker.send(1)
+        row = view.page.locator(f'li[data-alert="{alert_id}"]')
+        expect(row).to_be_visible()
+        expect(row).to_have_class("row-medium fresh")
+        expect(row).to_contain_text("4 people close together for 20 s")
+        worker.send_media(alert_id, "snapshot")
+        view.until("document.querySelector('img.thumb')?.naturalWidth > 0")
+
+        view.press("j", "Enter")
+        expect(view.page.locator(".stage-message")).to_contain_text("The clip is being made")
+        expect(view.page.locator(".stage-drawn .box")).to_have_count(1)
+        worker.send_media(alert_id, "overlay")
+        worker.send_media(alert_id, "clip")
+        view.until("document.querySelector('video')?.readyState >= 2")
+        view.until("document.querySelector('video').currentTime > 0.5")
+
+        view.page.evaluate("document.querySelector('video').pause()")
+        view.page.evaluate("document.querySelector('video').currentTime = 2.35")
+        view.until("document.querySelector('.player').dataset.t === '102.300'")
+        expect(view.page.locator(".track")).to_have_count(2)
+        assert view.page.evaluate(_BOX) == pytest.approx(view.page.evaluate(_WHITE), abs=4)
+        view.press(".")
+        view.until("document.querySelector('.player').dataset.t === '102.400'")
+        assert view.page.evaluate(_BOX) == pytest.approx(view.page.evaluate(_WHITE), abs=4)
+
+        view.press("f", "4")
+        given = view.page.locator(".verdict-given")
+        expect(given).to_contain_text("False: normal behaviour")
+        stored = client.get(f"/api/v1/alerts/{alert_id}").json()["verdict"]
+        assert (stored["verdict"], stored["reason"], stored["by"]) == ("false", "normal_behaviour", "operator")
+        view.press("n")
+        expect(view.page.get_by_text("All caught up")).to_be_visible()
+        assert view.page.evaluate("document.body.dataset.same") == "yes"
+
+
+def test_the_queue_is_most_severe_then_oldest_and_next_walks_it(open_screen, worker):
+    """Alerts without a verdict are ordered by severity, then age; `n` after a verdict opens the next of them."""
+    ids = [
+        worker.send(n, severity=severity)
+        for n, severity in enumerate([Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.MEDIUM])
+    ]
+    order = [ids[2], ids[1], ids[3], ids[0]]
+    with open_screen() as view:
+        view.open("#/review")
+        view.log_in()
+        expect(view.page.locator("li[data-alert]")).to_have_count(4)
+        seen = view.page.eval_on_selector_all("li[data-alert]", "rows => rows.map(row => row.dataset.alert)")
+        assert seen == order
+        view.press("j", "j", "Enter")
+        view.page.wait_for_url(f"**/#/alerts/{order[1]}")
+        expect(view.page.get_by_role("heading", name="Gathering")).to_be_visible()
+        view.press("1")
+        expect(view.page.locator(".verdict-given")).to_contain_text("True")
+        view.press("n")
+        view.page.wait_for_url(f"**/#/alerts/{order[2]}")
+        view.press("r")
+        expect(view.page.locator("li[data-alert]")).to_have_count(3)
+
+
+def test_the_reason_other_needs_a_note(open_screen, api, worker):
+    """`other` without a note is not sent: the note gets the focus, and Enter in it saves."""
+    alert_id = worker.send(1)
+    with open_screen() as view, api.log_in("operator") as client:
+        view.open(f"#/alerts/{alert_id}")
+        view.log_in()
+        expect(view.page.get_by_role("heading", name="Gathering")).to_be_visible()
+        view.press("u", "7")
+        expect(view.page.locator("#verdict-note")).to_be_focused()
+        view.page.keyboard.type("a 1, 2, 3 of balloons")
+        view.press("Enter")
+        expect(view.page.locator(".verdict-given")).to_contain_text("a 1, 2, 3 of balloons")
+        verdicts = client.get(f"/api/v1/alerts/{alert_id}").json()["verdicts"]
+        assert [(v["verdict"], v["reason"]) for v in verdicts] == [("unclear", "other")]
+
+
+def test_an_open_alert_follows_its_phases(open_screen, worker):
+    """An alert page shows a rise in severity and the end as they come."""
+    worker.send_camera()
+    alert_id = worker.send(1)
+    with open_screen() as view:
+        view.open(f"#/alerts/{alert_id}")
+        view.log_in()
+        expect(view.page.locator(".alert-title")).to_contain_text("Ongoing")
+        worker.send(1, Phase.UPDATED, 1, severity=Severity.HIGH)
+        expect(view.page.locator(".alert-title")).to_contain_text("High")
+        worker.send(1, Phase.CLOSED, 2)
+        expect(view.page.locator(".alert-title")).to_contain_text("Ended")
+        expect(view.page.locator(".history li")).to_have_count(3)
+
+
+def test_missing_evidence_says_why(open_screen, worker):
+    """A clip that will never come is said so, with the worker's reason, and the page is still usable."""
+    alert_id = worker.send(1)
+    for kind in ("snapshot", "clip", "overlay"):
+        worker.send_missing(alert_id, kind, f"the {kind} was lost in a power cut")
+    with open_screen() as view:
+        view.open(f"#/alerts/{alert_id}")
+        view.log_in()
+        message = view.page.locator(".stage-message")
+        expect(message).to_have_text("There is no clip: the clip was lost in a power cut")
+        expect(view.page.locator(".stage-none")).to_contain_text("the snapshot was lost in a power cut")
+        expect(view.page.get_by_role("button", name="Play")).to_be_disabled()
+
+
+def test_cameras_show_their_state_and_rules_in_words(open_screen, worker):
+    """A tile shows picture, zones by name, people, coverage and rules, and turns to its state when that changes."""
+    worker.send_camera()
+    worker.send_pulse()
+    with open_screen() as view:
+        view.open()
+        view.log_in()
+        tile = view.page.locator('[data-camera="lawn"]')
+        for words in ("Lawn camera", "Online", "4 people", "97 % covered", "grass"):
+            expect(tile).to_contain_text(words)
+        expect(tile).to_contain_text("Gathering: at least 3 people for 6 s in grass")
+        view.until("document.querySelector('.tile-picture').naturalWidth > 0")
+        worker.send_pulse(state="offline", reason="no picture for 20 s", n_people=0)
+        expect(tile).to_contain_text("Offline")
+        expect(tile).to_contain_text("no picture for 20 s")
+
+
+def test_a_one_time_password_must_be_changed_first(open_screen, api):
+    """Who must change the password sees nothing else until it is changed, and then is in."""
+    with open_screen() as view:
+        view.page.route(
+            "**/api/v1/session",
+            lambda route: route.fulfill(
+                json={"name": "operator", "role": "operator", "must_change_password": True}
+            ),
+            times=1,
+        )
+        view.open()
+        view.log_in()
+        expect(view.page.get_by_role("heading", name="Choose a password")).to_be_visible()
+        expect(view.page.get_by_role("navigation")).to_have_count(0)
+        view.page.fill("#old", "x")
+        view.page.fill("#new", "marble under seven hats")
+        view.page.fill("#again", "marble under seven cats")
+        view.press("Enter")
+        expect(view.page.get_by_role("alert")).to_contain_text("not the same")
+
+
+def test_a_viewer_looks_and_does_not_judge(open_screen, worker):
+    """A viewer gets no verdict buttons, and the keys do nothing."""
+    alert_id = worker.send(1)
+    with open_screen() as view:
+        view.open(f"#/alerts/{alert_id}")
+        view.log_in("viewer")
+        expect(view.page.get_by_text("Your role can look")).to_be_visible()
+        expect(view.page.locator(".choice")).to_have_count(0)
+        view.press("1")
+        expect(view.page.locator(".verdict-given")).to_be_hidden()
+
+
+def test_logging_out_ends_the_session(open_screen, api: LiveApi):
+    """After logging out the gate is shown, also after a reload."""
+    with open_screen() as view:
+        view.open()
+        view.log_in()
+        view.page.get_by_role("button", name="Log out").click()
+        expect(view.page.get_by_role("button", name="Log in")).to_be_visible()
+        view.page.reload()
+        expect(view.page.get_by_role("button", name="Log in")).to_be_visible()
