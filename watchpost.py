@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 models_app = typer.Typer(no_args_is_help=True, help="Networks: fetch, export, list.")
 users_app = typer.Typer(no_args_is_help=True, help="Who may log in, and the workers' tokens.")
-bench_app = typer.Typer(no_args_is_help=True, help="Benchmarks; each prints one table and, with --json, one object.")
+bench_app = typer.Typer(
+    no_args_is_help=True, help="Benchmarks; each prints one table and, with --json, one object."
+)
 app.add_typer(models_app, name="models")
 app.add_typer(users_app, name="users")
 app.add_typer(bench_app, name="bench")
@@ -36,7 +38,9 @@ out = Console()
 err = Console(stderr=True)
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the service's data; else $WATCHPOST_DATA_DIR.")]
-JsonOut = Annotated[Path | None, typer.Option("--json", help="Write one JSON object here ('-': standard output).")]
+JsonOut = Annotated[
+    Path | None, typer.Option("--json", help="Write one JSON object here ('-': standard output).")
+]
 SiteFile = Annotated[Path, typer.Option("--config", "-c", help="The site file (watchpost.toml).")]
 
 
@@ -44,7 +48,12 @@ class Bars:
     """Progress bars on standard error, one for each word of what is being done."""
 
     def __init__(self) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]}"), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[count]}"),
+            TimeRemainingColumn(),
+        )
         self._progress = Progress(*columns, console=err)
         self._tasks: dict[str, TaskID] = {}
 
@@ -89,18 +98,26 @@ def setup() -> None:
 
 @app.command()
 def demo(
-    once: Annotated[bool, typer.Option(help="Run the footage at full speed, print the alerts, exit.")] = False,
+    once: Annotated[
+        bool, typer.Option(help="Run the footage at full speed, print the alerts, exit.")
+    ] = False,
     json_out: JsonOut = None,
     port: Annotated[int, typer.Option(help="Port of the console.")] = 8000,
-    folder: Annotated[Path, typer.Option(help="The demo's own folder, emptied at each start.")] = Path("var/demo"),
+    folder: Annotated[Path, typer.Option(help="The demo's own folder, emptied at each start.")] = Path(
+        "var/demo"
+    ),
 ) -> None:
     """Watch the sample footage as two cameras: the whole way, camera to operator."""
     from benchmarks.demo import Demo
 
     with Demo(folder, port, once=once) as it:
         if not once:
-            out.print(f"\n  Watchpost is running at [bold]{it.url}[/bold]\n  log in as [bold]{it.user}[/bold], password [bold]{it.password}[/bold]")
-            out.print("  two cameras watch the same recording; the first alert comes within a minute. Ctrl-C stops everything.\n")
+            out.print(
+                f"\n  Watchpost is running at [bold]{it.url}[/bold]\n  log in as [bold]{it.user}[/bold], password [bold]{it.password}[/bold]"
+            )
+            out.print(
+                "  two cameras watch the same recording; the first alert comes within a minute. Ctrl-C stops everything.\n"
+            )
             it.watch(_stop_on_signals())
             return
         with Bars() as show:
@@ -124,7 +141,9 @@ def serve(
     settings = _settings(data_dir)
     password = _with_store(data_dir, first_start)
     if password:
-        out.print(f"First start: log in as [bold]admin[/bold] with the one-time password [bold]{password}[/bold] (shown only now).")
+        out.print(
+            f"First start: log in as [bold]admin[/bold] with the one-time password [bold]{password}[/bold] (shown only now)."
+        )
     make_server(create_app(settings), host, port).run()
 
 
@@ -190,7 +209,11 @@ def models_list() -> None:
 
 
 @users_app.command("add")
-def users_add(name: str, role: Annotated[str, typer.Option(help="admin, operator or viewer.")] = "operator", data_dir: DataDir = None) -> None:
+def users_add(
+    name: str,
+    role: Annotated[str, typer.Option(help="admin, operator or viewer.")] = "operator",
+    data_dir: DataDir = None,
+) -> None:
     """Add a person; the one-time password is printed once and must be changed at the first login."""
     from api.auth import add_with_one_time_password
 
@@ -210,7 +233,9 @@ def users_token(name: str, data_dir: DataDir = None) -> None:
 def bench_accuracy(
     json_out: JsonOut = None,
     only: Annotated[str, typer.Option(help="Comma list: detection, tracking.")] = "",
-    data: Annotated[Path | None, typer.Option(help="The labelled data; else $WATCHPOST_DATA.", envvar="WATCHPOST_DATA")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="The labelled data; else $WATCHPOST_DATA.", envvar="WATCHPOST_DATA")
+    ] = None,
 ) -> None:
     """Detection and tracking against labels, beside the peers on the same detections."""
     from benchmarks.accuracy import accuracy
@@ -277,7 +302,11 @@ def _stop_on_signals() -> threading.Event:
 def main() -> None:
     """Entry point: a WatchError is a message and an exit code, anything else is a bug and shows its trace."""
     words = sys.argv[1:]
-    bare = [n for n, word in enumerate(words) if word == "--json" and (n + 1 == len(words) or words[n + 1].startswith("--"))]
+    bare = [
+        n
+        for n, word in enumerate(words)
+        if word == "--json" and (n + 1 == len(words) or words[n + 1].startswith("--"))
+    ]
     for n in reversed(bare):  # a bare --json is standard output
         words.insert(n + 1, "-")
     try:

@@ -185,7 +185,9 @@ def _figure(name: str, value: float, unit: str, n: int) -> Figure:
 def _empty(folder: Path) -> None:
     """Make the folder anew; one that is not the demo's own is refused."""
     if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
-        raise ConfigError("this folder is not the demo's", where=str(folder), todo="Name an empty one with --folder")
+        raise ConfigError(
+            "this folder is not the demo's", where=str(folder), todo="Name an empty one with --folder"
+        )
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True, mode=0o700)

@@ -67,7 +67,9 @@ def _run(command: list[str]) -> dict[str, float]:
     return found
 
 
-def _figure(name: str, unit: str, key: str, runs: Mapping[str, list[Mapping[str, float]]], footage: Path) -> Figure:
+def _figure(
+    name: str, unit: str, key: str, runs: Mapping[str, list[Mapping[str, float]]], footage: Path
+) -> Figure:
     middle = {who: median(run[key] for run in found) for who, found in runs.items()}
     n = int(runs["ours"][0]["n_pictures"])
     split = f"median of {len(runs['ours'])} runs in turn"
@@ -97,7 +99,13 @@ def _ours(video: Path) -> dict[str, Any]:
         config.write_text(SITE.format(folder=folder, video=video), encoding="utf-8")
         started = time.perf_counter()
         marks: list[float] = []
-        replay(video, load_site(config), None, Path(folder) / "out.json", lambda *_: marks.append(time.perf_counter()))
+        replay(
+            video,
+            load_site(config),
+            None,
+            Path(folder) / "out.json",
+            lambda *_: marks.append(time.perf_counter()),
+        )
         ended = time.perf_counter()
     rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {

@@ -24,7 +24,12 @@ def main(network: str, video: str) -> None:
     ended = time.perf_counter()
     rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     peak_mb = rss / (1e6 if sys.platform == "darwin" else 1e3)
-    result = {"n_pictures": n_pictures, "total_s": ended - started, "steady_fps": (n_pictures - 1) / (ended - first), "peak_mb": peak_mb}
+    result = {
+        "n_pictures": n_pictures,
+        "total_s": ended - started,
+        "steady_fps": (n_pictures - 1) / (ended - first),
+        "peak_mb": peak_mb,
+    }
     sys.stdout.write(json.dumps(result) + "\n")
 
 

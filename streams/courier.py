@@ -87,6 +87,7 @@ class Courier:
         self._client = client
         self._wait = wait  # (stop, seconds) -> whether it is set
         self._luck = luck  # 0-1
+        self.failing = False  # whether the newest attempt got no answer; other threads may read it
         self._pause_s = FIRST_PAUSE_S
         self._back: set[UUID] = set()  # alerts that have failed since the queue was last gone through
 
@@ -96,6 +97,7 @@ class Courier:
             try:
                 sent = self.step()
             except (ApiUnreachable, StorageError) as error:
+                self.failing = True
                 level = logging.ERROR if error.todo else logging.WARNING  # something a person has to do
                 log.log(level, "not delivered error=%s", error)
                 self._wait(stop, self._next_pause_s())
@@ -124,7 +126,7 @@ class Courier:
                 "refused alert_id=%s what=%s kind=%s error=%s", item.alert_id, item.what, item.kind, error
             )
             self._outbox.refuse(item.seq, str(error))
-        self._pause_s = FIRST_PAUSE_S
+        self._pause_s, self.failing = FIRST_PAUSE_S, False
         return True
 
     def _next_pause_s(self) -> float:

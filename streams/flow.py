@@ -80,6 +80,11 @@ class Board:
                 self._changed.notify_all()
             return frames
 
+    def holds(self, camera_id: str) -> bool:
+        """Whether a picture of this camera waits."""
+        with self._changed:
+            return camera_id in self._waiting
+
     def close(self) -> None:
         """Nothing more is accepted; what waits can still be taken."""
         with self._changed:

@@ -80,7 +80,7 @@ class Gathering:
         self.zone = "" if zone is None else zone.name
         self.timing = Timing(hold_s=params.hold_s, gap_s=params.gap_s, close_s=params.close_s)
         self.params: Mapping[str, Fact] = asdict(params)
-        self.links_bh = (params.link_bh,)
+        self.links_bh: tuple[float, ...] = (params.link_bh,)
         self.reset()
 
     def reset(self) -> None:

@@ -73,12 +73,8 @@ def test_the_feed_catches_up_after_the_service_restarts(open_screen, api, worker
         missed = [worker.send(n) for n in range(4, 8)]
         worker.send(3, Phase.CLOSED, 1)
 
-        def note(route):
-            resumed_from.append(route.request.headers.get("last-event-id", ""))
-            route.continue_()
-
+        view.page.on("request", lambda sent: resumed_from.append(sent.headers.get("last-event-id", "")))
         view.page.unroute("**/api/v1/**")
-        view.page.route("**/api/v1/feed", note)
         expect(view.page.locator(".live-sign")).to_have_text("Live")
         rows = view.page.locator("li[data-alert]")
         expect(rows).to_have_count(8)
@@ -87,7 +83,7 @@ def test_the_feed_catches_up_after_the_service_restarts(open_screen, api, worker
         )
         assert shown == [*reversed(missed), seen_live, *reversed(first)]
         expect(view.page.locator(f'li[data-alert="{seen_live}"]')).to_contain_text("Ended")
-        assert resumed_from[0].isdecimal()
+        assert any(number.isdecimal() for number in resumed_from)
         assert view.page.evaluate("document.body.dataset.same") == "yes"
         view.faults = [fault for fault in view.faults if "net::ERR_" not in fault]
     again.stop()

@@ -86,7 +86,7 @@ def test_an_unknown_network_names_the_known_ones(name: str) -> None:
         (
             "[input]",
             "[weights]\nfile='a'\nsha256='b'\nsources=[{kind='ftp'}]\n[input]",
-            "wanted url or wheel, got ftp",
+            "wanted url, wheel or deb, got ftp",
         ),
         (
             "[input]",

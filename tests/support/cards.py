@@ -6,7 +6,7 @@ import textwrap
 from pathlib import Path
 
 from detector.types import Kind
-from models.catalog import Card, CardClass, Weights
+from models.catalog import Card, CardClass, Download
 
 PIXELCODE_TOML = """\
 title = "Block reader"
@@ -26,7 +26,7 @@ backpack = { kind = "backpack", index = 1 }
 """
 
 
-def pixelcode_card(weights: Weights | None = None, name: str = "pixelcode") -> Card:
+def pixelcode_card(weights: Download | None = None, name: str = "pixelcode") -> Card:
     """The card of the network that `pixelcode.write_model` writes."""
     return Card(
         name=name,

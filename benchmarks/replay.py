@@ -1,0 +1,183 @@
+"""A recording -> the alerts of one camera's rules: every picture, in order, the same bytes each time.
+
+The reader, the network and the scene are those of the worker; only the board is replaced, by one that judges
+each picture before the next is decoded. Nothing of the wall clock enters: `at` counts from
+1970-01-01T00:00:00Z, and the run's id comes from the hashes of file, configuration and network.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid5
+
+import av
+
+from api.schemas import AlertIn, CameraState, Stages
+from detector.errors import ConfigError, SourceUnreadable, StorageError
+from detector.scene import Scene
+from detector.types import Alert
+from models.fetch import sha256
+from streams.analysis import Run
+from streams.config import Camera, Site
+from streams.flow import Board
+from streams.frame import Frame
+from streams.inference import Detector
+from streams.reader import CameraHealth, Outside, Reader
+from streams.source import Clock, VideoPacket, address_of
+from streams.worker import build_detector
+
+ORIGIN = datetime(1970, 1, 1, tzinfo=UTC)
+_NAMESPACE = UUID("2f6f0c3e-8a0e-5d0b-9d55-0b7f6f2f9c11")
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What a replay did, for a person; nothing of it is in the file."""
+
+    n_pictures: int
+    n_alerts: int
+    wall_s: float
+    stream_s: float
+
+    def text(self) -> str:
+        """One line."""
+        return (
+            f"{self.n_pictures} pictures ({self.stream_s:.1f} s of recording) in {self.wall_s:.1f} s, "
+            f"{self.n_pictures / max(self.wall_s, 1e-9):.1f} a second; {self.n_alerts} alerts"
+        )
+
+
+def replay(video: Path, site: Site, camera_id: str | None, out: Path, progress: Progress) -> Replayed:
+    """Judge every picture of `video` by the rules of one of the site's cameras and write `out`.
+
+    Raises ConfigError, ModelError, SourceUnreadable, StorageError.
+    """
+    camera = _camera_of(site, camera_id, video)
+    detector = build_detector(site)
+    source_sha256 = _hash_of(Path(camera.address.url))
+    seed = f"{source_sha256} {site.config_hash} {detector.model_sha256} {camera.id}"
+    run = Run(
+        run_id=uuid5(_NAMESPACE, seed),
+        network=detector.card.name,
+        model_sha256=detector.model_sha256,
+        provider=detector.provider,
+        config_hash=site.config_hash,
+    )
+    started = time.perf_counter()
+    judge = _Judge(camera, run, detector, progress)
+    health = judge.watch()
+    document = {
+        "source": {
+            "file": video.name,
+            "sha256": source_sha256,
+            "width": health.width,
+            "height": health.height,
+        },
+        "camera_id": camera.id,
+        "run_id": str(run.run_id),
+        "network": run.network,
+        "model_sha256": run.model_sha256,
+        "config_hash": run.config_hash,
+        "n_pictures": judge.n_pictures,
+        "n_decoded": health.n_decoded,
+        "alerts": judge.alerts,
+    }
+    _write(document, out)
+    n_alerts = len({alert["alert_id"] for alert in judge.alerts})
+    return Replayed(judge.n_pictures, n_alerts, time.perf_counter() - started, health.t)
+
+
+class _Judge(Board):
+    """A board with nobody behind it: a picture that is put is judged at once, in the reader's own thread."""
+
+    def __init__(self, camera: Camera, run: Run, detector: Detector, progress: Progress) -> None:
+        super().__init__(lossless=True)
+        self.n_pictures = 0
+        self.alerts: list[dict[str, Any]] = []
+        self._camera, self._run, self._detector, self._progress = camera, run, detector, progress
+        self._scene = Scene(camera.id, run.run_id, camera.build_rules())
+        self._total = _n_pictures(Path(camera.address.url))
+
+    def watch(self) -> CameraHealth:
+        """Read the recording to its end. Raises SourceUnreadable."""
+        clock = Clock(now=lambda: ORIGIN)
+        reader = Reader(self._camera, self, _NoRecorder(), lambda _health: None, Outside(clock=clock))
+        reader.run(threading.Event())
+        if reader.health.state is CameraState.OFFLINE:
+            raise SourceUnreadable(reader.health.reason)
+        self._tell(self._scene.end("source ended"))
+        return reader.health
+
+    def put(self, frame: Frame, stop: threading.Event) -> bool:
+        """Judge a picture."""
+        del stop
+        detections = self._detector.detect([frame])[0]
+        self._tell(self._scene.step(frame.stamp, detections).alerts)
+        self.n_pictures += 1
+        self._progress("pictures", self.n_pictures, max(self._total, self.n_pictures))
+        return True
+
+    def _tell(self, alerts: list[Alert]) -> None:
+        for alert in alerts:
+            stages = Stages(captured_at=alert.at, judged_at=alert.at, stored_at=alert.at)
+            wire = AlertIn.of(alert, self._run.provenance(alert), stages)
+            self.alerts.append(wire.model_dump(mode="json"))
+
+
+class _NoRecorder:
+    """A replay keeps no packets."""
+
+    def begin(self, template: av.VideoStream, epoch: int) -> None: ...
+    def add(self, packet: VideoPacket, t: float, keyframe: bool) -> None: ...
+    def tick(self) -> None: ...
+    def end(self) -> None: ...
+
+
+def _camera_of(site: Site, camera_id: str | None, video: Path) -> Camera:
+    """The camera whose rules are used, looking at the recording: all pictures, as fast as they are judged."""
+    for camera in site.cameras:
+        if camera_id in (None, camera.id):
+            address = address_of(str(video), "", "", Path.cwd())
+            return replace(camera, address=address, analyse_fps=float("inf"), pace="fast", loop=False)
+    known = ", ".join(camera.id for camera in site.cameras)
+    raise ConfigError("no such camera in the site file", where="--camera", wanted=known, got=str(camera_id))
+
+
+def _hash_of(video: Path) -> str:
+    try:
+        return sha256(video)
+    except OSError as error:
+        raise SourceUnreadable(
+            "the recording cannot be read", where=str(video), got=error.strerror or str(error)
+        ) from error
+
+
+def _n_pictures(video: Path) -> int:
+    """How many pictures the file says it has, for the progress bar; 0: it does not say."""
+    try:
+        with av.open(str(video)) as container:
+            return container.streams.video[0].frames if container.streams.video else 0
+    except av.FFmpegError:  # the reader will say what is wrong with it
+        return 0
+
+
+def _write(document: dict[str, Any], out: Path) -> None:
+    part = out.with_name(out.name + ".part")
+    try:
+        part.write_text(
+            json.dumps(document, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8"
+        )
+        part.replace(out)
+    except OSError as error:
+        raise StorageError(
+            "cannot write the result", where=str(out), got=error.strerror or str(error)
+        ) from error

@@ -1,0 +1,156 @@
+"""The worker's pulse: what cameras there are, how they are, and a small picture of each. Best effort.
+
+Nothing here is an alert, so nothing goes through the outbox: what the API missed is said at the next beat.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import httpx
+
+from api.schemas import CameraHealthIn, CameraIn, CameraState, HeartbeatIn, RuleOut, ZoneOut
+from detector.errors import AlertRefused, DeliveryError, StorageError
+from streams.analysis import Analysis, now_utc
+from streams.config import Camera
+from streams.courier import send
+from streams.evidence import tile
+from streams.flow import Board
+from streams.outbox import Outbox
+from streams.reader import CameraHealth, Reader
+
+log = logging.getLogger(__name__)
+
+BEAT_S = 2.0
+PICTURE_S = 6.0
+_SKIP_BEATS = 5  # after a failure, so that an API that is down is not asked all the time
+
+
+@dataclass(slots=True)
+class Watched:
+    """A camera with the parts that know how it is."""
+
+    camera: Camera
+    reader: Reader
+    analysis: Analysis
+    started_s: float = field(default_factory=time.monotonic)
+    told_size: tuple[int, int] | None = None  # as last registered
+    told_picture: tuple[int, float] | None = None  # index and moment of the picture last sent
+
+
+class Pulse:
+    """One thread's work: `run` until stopped."""
+
+    def __init__(
+        self,
+        worker_id: str,
+        client: httpx.Client,
+        cameras: Mapping[str, Watched],
+        board: Board,
+        outbox: Outbox,
+        now: Callable[[], datetime] = now_utc,
+    ) -> None:
+        self._worker_id, self._client, self._cameras = worker_id, client, cameras
+        self._board, self._outbox, self._now = board, outbox, now
+        self._down = ""
+
+    def run(self, stop: threading.Event) -> None:
+        """Beat until `stop`, and once more at the end, so that the API knows the last state."""
+        while not stop.is_set():
+            stop.wait(BEAT_S if self.beat() else BEAT_S * _SKIP_BEATS)
+        self.beat()
+
+    def beat(self) -> bool:
+        """Register what is new, send a heartbeat and the pictures that are due. False: not taken."""
+        try:
+            for watched in self._cameras.values():
+                self._register(watched)
+            self._send("POST", "heartbeat", self._heartbeat().model_dump_json())
+            for watched in self._cameras.values():
+                self._send_picture(watched)
+        except (DeliveryError, StorageError) as error:
+            if not self._down:
+                log.warning("heartbeat not taken error=%s", error)
+            self._down = str(error)
+            for watched in self._cameras.values():
+                watched.told_size = None  # an API that was away is told everything again
+            return False
+        self._down = ""
+        return True
+
+    def _register(self, watched: Watched) -> None:
+        health = watched.reader.health
+        size = (health.width, health.height)
+        if watched.told_size == size:
+            return
+        told = describe(watched.camera, health)
+        try:
+            self._send("PUT", f"cameras/{watched.camera.id}", told.model_dump_json())
+        except AlertRefused as error:  # one camera's name must not keep the others' pulse from being told
+            log.error("camera refused camera_id=%s error=%s", watched.camera.id, error)
+        watched.told_size = size
+
+    def _heartbeat(self) -> HeartbeatIn:
+        dropped = self._board.dropped
+        return HeartbeatIn(
+            worker_id=self._worker_id,
+            at=self._now(),
+            n_outbox=self._outbox.n_waiting,
+            n_refused=self._outbox.n_refused,
+            cameras=[
+                health_of(watched, dropped.get(camera_id, 0)) for camera_id, watched in self._cameras.items()
+            ],
+        )
+
+    def _send_picture(self, watched: Watched) -> None:
+        frame, now_s = watched.analysis.newest, time.monotonic()
+        if frame is None:
+            return
+        told = watched.told_picture
+        if told is None or (told[0] != frame.stamp.index and now_s - told[1] >= PICTURE_S):
+            headers = {"Content-Type": "image/jpeg"}
+            url = f"cameras/{watched.camera.id}/picture"
+            send(self._client, self._client.build_request("PUT", url, content=tile(frame), headers=headers))
+            watched.told_picture = (frame.stamp.index, now_s)
+
+    def _send(self, method: str, url: str, body: str) -> None:
+        headers = {"Content-Type": "application/json"}
+        send(self._client, self._client.build_request(method, url, content=body.encode(), headers=headers))
+
+
+def describe(camera: Camera, health: CameraHealth) -> CameraIn:
+    """What the API may know of a camera: no address, no login."""
+    return CameraIn(
+        camera_id=camera.id,
+        name=camera.name,
+        timezone=camera.timezone,
+        width=health.width,
+        height=health.height,
+        zones=[ZoneOut(name=zone.name, polygon=list(zone.polygon)) for zone in camera.zones],
+        rules=[
+            RuleOut(rule=rule.name, zone=rule.zone, params=dict(rule.params)) for rule in camera.build_rules()
+        ],
+    )
+
+
+def health_of(watched: Watched, n_dropped: int) -> CameraHealthIn:
+    """One camera's pulse. Coverage: analysed by elapsed seconds, of a file by the seconds it has given."""
+    health, counts = watched.reader.health, watched.analysis.counts
+    camera, elapsed_s = watched.camera, time.monotonic() - watched.started_s
+    if not camera.address.live and (camera.pace == "fast" or health.state is CameraState.ENDED):
+        elapsed_s = health.t
+    return CameraHealthIn(
+        camera_id=watched.camera.id,
+        state=health.state,
+        reason=health.reason,
+        n_decoded=health.n_decoded,
+        n_analysed=counts.n_analysed,
+        n_dropped=n_dropped,
+        coverage=min(1.0, counts.covered_s / elapsed_s) if elapsed_s > 0 else 0.0,
+        n_people=counts.n_people,
+    )

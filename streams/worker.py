@@ -1,0 +1,275 @@
+"""The composition root of the worker: the one function that knows the real parts, and their life.
+
+    readers --Board--> inference --Outbox--> courier
+       |  ^                |
+       |  +----requests----+          each camera's recorder lives in its reader's thread
+       +--cuts--> clip writer --Outbox--> courier
+
+Start: what a crash left is settled first. Stop: in the order in which pictures flow, each part with a time
+limit; what is abandoned is said, and alerts wait in the outbox for the next start.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from uuid import uuid4
+
+from api.schemas import AlertIn, CameraState
+from detector.errors import StorageError, WatchError
+from detector.types import Phase
+from models.catalog import load_card
+from models.export import ensure_network
+from models.onnx import DetectorOptions, OnnxDetector
+from streams.analysis import Analysis, Desk, Run, keep_s
+from streams.clips import check_encoder
+from streams.config import Camera, Site
+from streams.courier import Courier, Wait, open_client
+from streams.evidence import Folder
+from streams.flow import Board, Pipe, Stage
+from streams.health import Pulse, Watched
+from streams.inference import Inference
+from streams.outbox import Outbox
+from streams.reader import CameraHealth, Outside, Reader
+from streams.recorder import ClipRequest, ClipWriter, Cut, PacketRing, Recorder
+
+log = logging.getLogger(__name__)
+
+Progress = Callable[[str, int, int], None]
+
+_LOOK_S = 0.2
+_DRAIN_S = 10.0  # from the wish to stop to the end of the process
+_AWAY_S = 1.0  # of it, for an API that gives no answer
+_REQUESTS, _CUTS = 64, 8  # more clips than this wait in the recorders, as packets do in memory
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a worker ended."""
+
+    n_analysed: int
+    n_outbox: int  # undelivered, kept on disk
+    n_refused: int
+    cameras: tuple[CameraHealth, ...]
+
+
+def build_detector(site: Site) -> OnnxDetector:
+    """The network of a site file, fetched and exported first if need be. Raises ModelError."""
+    card, told = load_card(site.detector.network), site.detector
+    options = DetectorOptions(
+        provider=told.provider, threads=told.threads, side_px=told.side_px, min_score=told.min_score
+    )
+    return OnnxDetector(card, ensure_network(card), options)
+
+
+def run_worker(
+    site: Site,
+    stop: threading.Event,
+    *,
+    until_done: bool = False,
+    progress: Progress | None = None,
+    outside: Outside = Outside(),
+) -> Done:
+    """Watch a site's cameras until `stop`; `until_done`: until every file has ended and all is delivered.
+
+    Raises the error of a part that died: a worker with a dead part must not look alive.
+    """
+    check_encoder()
+    detector = build_detector(site)
+    with _alone(site.worker.state_dir):
+        worker = Worker(site, detector, lossless=until_done, outside=outside)
+        try:
+            worker.start()
+            while not stop.wait(_LOOK_S) and not worker.died:
+                if progress:
+                    progress("pictures analysed", worker.n_analysed, 0)
+                if until_done and worker.done:
+                    break
+        finally:
+            done = worker.stop()
+    if worker.died:
+        name, error = worker.died[0]
+        if isinstance(error, WatchError):
+            raise error
+        raise RuntimeError(f"the worker's part {name!r} died") from error
+    return done
+
+
+class Worker:
+    """All parts of one running worker."""
+
+    def __init__(self, site: Site, detector: OnnxDetector, *, lossless: bool, outside: Outside) -> None:
+        self.died: list[tuple[str, BaseException]] = []
+        token = site.worker.token().get_secret_value()
+        self._folder = Folder(site.worker.state_dir / "evidence")
+        self._outbox = Outbox(site.worker.state_dir / "outbox.db")
+        self._client = open_client(site.worker.api_url, token)
+        self._run = Run(
+            run_id=uuid4(),
+            network=detector.card.name,
+            model_sha256=detector.model_sha256,
+            provider=detector.provider,
+            config_hash=site.config_hash,
+        )
+        self._abandon, self._stopping = threading.Event(), threading.Event()
+        self._board = Board(lossless)
+        self._cuts: Pipe[Cut] = Pipe(_CUTS)
+        self._requests: dict[str, Pipe[ClipRequest]] = {camera.id: Pipe(_REQUESTS) for camera in site.cameras}
+        self._watched: dict[str, Watched] = {}
+        self._readers = [self._camera(camera, outside) for camera in site.cameras]
+        inference = Inference(
+            self._board,
+            detector,
+            {camera_id: watched.analysis for camera_id, watched in self._watched.items()},
+            self._state_of,
+            max_batch=site.detector.max_batch,
+            stopping=self._stopping,
+        )
+        self._inference = self._stage("inference", inference.run, self._board, *self._requests.values())
+        self._writer = self._stage("clips", ClipWriter(self._cuts, self._folder, self._outbox).run)
+        self._sender = Courier(self._outbox, self._client)
+        self._courier = self._stage("courier", self._sender.run)
+        pulse = Pulse(site.worker.worker_id, self._client, self._watched, self._board, self._outbox)
+        self._pulse = self._stage("pulse", pulse.run)
+
+    def start(self) -> None:
+        """Settle what a crash left, then start the parts, the last of the flow first."""
+        settle(self._outbox, self._folder)
+        for stage in (self._courier, self._pulse, self._writer, self._inference, *self._readers):
+            stage.start()
+        log.info("worker started run_id=%s cameras=%d", self._run.run_id, len(self._watched))
+
+    @property
+    def n_analysed(self) -> int:
+        """Pictures analysed, all cameras together."""
+        return sum(watched.analysis.counts.n_analysed for watched in self._watched.values())
+
+    @property
+    def done(self) -> bool:
+        """Whether every camera has ended and all that is to be said has been delivered or refused."""
+        if self._inference.running or any(reader.running for reader in self._readers):
+            return False
+        self._cuts.close()
+        return not self._writer.running and self._outbox.n_waiting == 0
+
+    def stop(self) -> Done:
+        """End the parts in the order of the flow; leaves nothing running but what does not answer."""
+        deadline = time.monotonic() + _DRAIN_S
+        self._stopping.set()
+        for reader in self._readers:
+            reader.stop(0.0)
+        self._end(self._inference, deadline - 5.0, by_itself=True)
+        for reader in self._readers:
+            self._end(reader, deadline - 3.5)
+        self._cuts.close()
+        self._end(self._writer, deadline - 2.0, by_itself=True)
+        self._abandon.set()
+        limit = time.monotonic() + _AWAY_S if self._sender.failing else deadline - 1.5
+        while self._outbox.n_waiting and time.monotonic() < limit and self._courier.running:
+            time.sleep(0.05)
+        self._end(self._courier, deadline)
+        self._end(self._pulse, deadline)
+        cameras = tuple(watched.reader.health for watched in self._watched.values())
+        done = Done(self.n_analysed, self._outbox.n_waiting, self._outbox.n_refused, cameras)
+        if done.n_outbox:
+            log.warning("undelivered, kept for the next start n_outbox=%d", done.n_outbox)
+        self._client.close()
+        self._outbox.close()
+        return done
+
+    def _camera(self, camera: Camera, outside: Outside) -> Stage:
+        requests = self._requests[camera.id]
+        recorder = Recorder(PacketRing(keep_s(camera)), requests, self._cuts, self._abandon)
+        clock = replace(outside.clock, wait=partial(_wait_and_cut, outside.clock.wait, recorder))
+        reader = Reader(camera, self._board, recorder, self._noted, replace(outside, clock=clock))
+        desk = Desk(self._outbox, self._folder, requests, self._abandon)
+        self._watched[camera.id] = Watched(camera, reader, Analysis(camera, self._run, desk))
+
+        def run(stop: threading.Event) -> None:
+            reader.run(stop)
+            recorder.serve()
+
+        return self._stage(f"camera {camera.id}", run)
+
+    def _stage(
+        self, name: str, fn: Callable[[threading.Event], None], *ends: Board | Pipe[ClipRequest]
+    ) -> Stage:
+        return Stage(name, fn, ends=ends, on_death=self._on_death)
+
+    def _on_death(self, name: str, error: BaseException) -> None:
+        log.critical("part died name=%r error=%s", name, error, exc_info=error)
+        self.died.append((name, error))
+
+    def _noted(self, health: CameraHealth) -> None:
+        """A camera's state changed; the pulse tells it at its next beat."""
+
+    def _state_of(self, camera_id: str) -> CameraState:
+        return self._watched[camera_id].reader.health.state
+
+    @staticmethod
+    def _end(stage: Stage, deadline: float, *, by_itself: bool = False) -> None:
+        left_s = max(0.5, deadline - time.monotonic())
+        ended = stage.wait(left_s) if by_itself else stage.stop(left_s)
+        if not ended and not stage.stop(0.5):
+            log.error("part does not end and is abandoned name=%r", stage.name)
+
+
+def _wait_and_cut(wait: Wait, recorder: Recorder, stop: threading.Event, wait_s: float) -> bool:
+    """A reader's wait: between two attempts, too, late alerts get their clips of what came before."""
+    while wait_s > _LOOK_S and not stop.is_set():
+        recorder.tick()
+        wait(stop, _LOOK_S)
+        wait_s -= _LOOK_S
+    return wait(stop, wait_s)
+
+
+@contextmanager
+def _alone(state_dir: Path) -> Iterator[None]:
+    """Hold the state folder, since a second worker would end the first one's alerts. A lock dies with us."""
+    try:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = (state_dir / "lock").open("w")
+    except OSError as error:
+        got = error.strerror or str(error)
+        raise StorageError("the state folder cannot be used", where=str(state_dir), got=got) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StorageError(
+                "another worker runs with this state folder",
+                where=str(state_dir),
+                todo="Stop it, or give this one a folder of its own in worker.state_dir",
+            ) from None
+        yield
+
+
+def settle(outbox: Outbox, folder: Folder) -> None:
+    """Say how that ended which a killed worker left: alerts were interrupted, lost evidence is missing."""
+    for alert in outbox.open_alerts():
+        outbox.put_alert(interrupted(alert))
+    for alert_id, kind in outbox.due_media():
+        outbox.put_missing(alert_id, kind, "the worker was interrupted before it was written")
+    try:
+        if n_stray := folder.sweep(outbox.paths()):
+            log.info("removed half-written evidence n=%d", n_stray)
+    except StorageError as error:  # watching and alerts go on without room for evidence
+        log.warning("evidence folder cannot be swept error=%s", error)
+
+
+def interrupted(alert: AlertIn) -> AlertIn:
+    """The end of an alert whose worker was killed: at the last time that is known of it."""
+    return alert.model_copy(
+        update={
+            "phase": Phase.CLOSED,
+            "revision": alert.revision + 1,
+            "facts": {**alert.facts, "end_reason": "interrupted"},
+        }
+    )

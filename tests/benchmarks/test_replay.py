@@ -1,0 +1,91 @@
+"""Laws of the replay: every picture in order, the same bytes each time, nothing of the clock."""
+
+from __future__ import annotations
+
+import json
+from uuid import UUID
+
+import pytest
+from support.site import camera, gathering, make_site, write_network
+
+from api.schemas import AlertIn
+from benchmarks.replay import ORIGIN, replay
+from detector.errors import ConfigError, SourceUnreadable, StorageError
+
+
+@pytest.fixture(autouse=True)
+def network(tmp_path, monkeypatch):
+    monkeypatch.setenv("WATCHPOST_NETWORKS", str(write_network(tmp_path / "networks")))
+
+
+@pytest.fixture
+def video(tmp_path):
+    return gathering(tmp_path / "yard.mp4", 14, from_s=1, until_s=6)
+
+
+@pytest.fixture
+def site(tmp_path):
+    other = camera("gate", tmp_path / "none.mp4")
+    other["rules"] = []
+    return make_site(tmp_path, "http://127.0.0.1:9", camera("yard", tmp_path / "none.mp4"), other)
+
+
+def quiet(what, done, total):
+    pass
+
+
+def test_a_replay_gives_the_same_bytes(tmp_path, video, site):
+    """Twice the same input, twice the same file; and a run id that another camera does not have."""
+    for name in ("a.json", "b.json"):
+        replay(video, site, None, tmp_path / name, quiet)
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+    replay(video, site, "gate", tmp_path / "c.json", quiet)
+    first, other = (json.loads((tmp_path / name).read_text()) for name in ("a.json", "c.json"))
+    assert first["run_id"] != other["run_id"]
+    assert UUID(first["run_id"]).version == 5
+
+
+def test_every_picture_is_judged_and_the_alerts_are_as_on_the_wire(tmp_path, video, site):
+    """All 140 pictures, told one by one; each phase is an AlertIn whose times count from 1970."""
+    told = []
+    done = replay(video, site, "yard", tmp_path / "out.json", lambda *one: told.append(one))
+    document = json.loads((tmp_path / "out.json").read_text())
+    assert [one[1] for one in told] == list(range(1, 141))
+    assert {one[2] for one in told} == {140}
+    assert (done.n_pictures, document["n_pictures"], document["n_decoded"]) == (140, 140, 140)
+    assert "140 pictures" in done.text()
+    alerts = [AlertIn.model_validate(alert) for alert in document["alerts"]]
+    assert [alert.phase for alert in alerts] == ["opened", "closed"]
+    for alert in alerts:
+        assert (alert.at - ORIGIN).total_seconds() == pytest.approx(alert.t, abs=0.001)
+        assert alert.stages.stored_at == alert.at
+        assert str(alert.provenance.run_id) == document["run_id"]
+    assert alerts[0].t == pytest.approx(4.0, abs=0.7)
+    assert alerts[1].facts["end_reason"] == "dispersed"
+
+
+def test_an_alert_open_at_the_end_is_closed(tmp_path, site):
+    """What still stands at the last picture ends with the source."""
+    replay(gathering(tmp_path / "in.mp4", 6), site, None, tmp_path / "out.json", quiet)
+    alerts = json.loads((tmp_path / "out.json").read_text())["alerts"]
+    assert [alert["phase"] for alert in alerts] == ["opened", "closed"]
+    assert alerts[1]["facts"]["end_reason"] == "source ended"
+
+
+def test_the_other_cameras_rules_are_not_asked(tmp_path, video, site):
+    """A camera without rules gives no alerts."""
+    assert replay(video, site, "gate", tmp_path / "out.json", quiet).n_alerts == 0
+
+
+def test_what_cannot_be_replayed_is_named(tmp_path, video, site):
+    """An unknown camera, a file that is no video, a place that cannot be written; nothing is left behind."""
+    with pytest.raises(ConfigError, match="yard, gate"):
+        replay(video, site, "roof", tmp_path / "out.json", quiet)
+    (tmp_path / "text.mp4").write_text("not a video")
+    with pytest.raises(SourceUnreadable, match="not a video"):
+        replay(tmp_path / "text.mp4", site, None, tmp_path / "out.json", quiet)
+    with pytest.raises(SourceUnreadable, match="No such file"):
+        replay(tmp_path / "gone.mp4", site, None, tmp_path / "out.json", quiet)
+    with pytest.raises(StorageError, match="cannot write"):
+        replay(video, site, "gate", tmp_path / "no" / "out.json", quiet)
+    assert not (tmp_path / "out.json").exists()

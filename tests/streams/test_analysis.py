@@ -1,0 +1,280 @@
+"""Laws of the analysis: the alert is on disk before all else, its evidence is of its own moment."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import sqlite3
+import threading
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+from support.people import detections, row_of
+from support.site import camera
+
+from api.schemas import AlertIn, CameraState, MediaKind, OverlayDoc
+from detector.types import Detections, Phase, Stamp
+from streams.analysis import Analysis, Desk, Run, keep_s
+from streams.config import parse_site
+from streams.evidence import Folder
+from streams.flow import Board, Pipe
+from streams.frame import Frame
+from streams.inference import Inference
+from streams.outbox import Outbox, What
+
+START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+LATER = datetime(2026, 3, 1, 13, 0, tzinfo=UTC)
+RUN = Run(
+    run_id=UUID(int=7), network="pixelcode", model_sha256="a" * 64, provider="cpu", config_hash="b" * 64
+)
+SIZE = (1280, 960)
+PEOPLE = detections(row_of(3, x=580, y=600))
+NOBODY = Detections.empty()
+
+
+@pytest.fixture
+def site_camera(tmp_path):
+    content = {"cameras": [camera("yard", tmp_path / "x.mp4")]}
+    return parse_site(content, tmp_path).cameras[0]
+
+
+@pytest.fixture
+def outbox(tmp_path):
+    box = Outbox(tmp_path / "outbox.db")
+    yield box
+    box.close()
+
+
+@pytest.fixture
+def desk(tmp_path, outbox):
+    return Desk(outbox, Folder(tmp_path / "evidence"), Pipe(10), threading.Event(), lambda: LATER)
+
+
+def frame(t, *, epoch=0, shade=90):
+    video = av.VideoFrame.from_ndarray(np.full((SIZE[1], SIZE[0], 3), shade, np.uint8), format="rgb24")
+    stamp = Stamp("yard", epoch, round(t * 10), t, START + timedelta(seconds=t), *SIZE)
+    return Frame(stamp, video)
+
+
+def feed(analysis, from_s, until_s, seen=PEOPLE, epoch=0):
+    for n in range(round(from_s * 5), round(until_s * 5)):
+        analysis.step(frame(n / 5, epoch=epoch, shade=n % 200), seen)
+
+
+def rows(outbox):
+    items = []
+    while (item := outbox.next()) is not None:
+        items.append(item)
+        outbox.done(item.seq)
+    return items
+
+
+def alerts(items):
+    return [AlertIn.model_validate_json(item.body) for item in items if item.what is What.ALERT]
+
+
+def test_an_alert_comes_before_its_evidence(site_camera, desk, outbox):
+    """Opened, snapshot, closed, overlay: in that order, with everything that tells where it comes from."""
+    analysis = Analysis(site_camera, RUN, desk)
+    feed(analysis, 0, 10)
+    feed(analysis, 10, 40, NOBODY)
+    items = rows(outbox)
+    assert [(item.what, item.kind) for item in items] == [
+        (What.ALERT, None),
+        (What.MEDIA, MediaKind.SNAPSHOT),
+        (What.ALERT, None),
+        (What.MEDIA, MediaKind.OVERLAY),
+    ]
+    opened, closed = alerts(items)
+    assert (opened.phase, closed.phase) == (Phase.OPENED, Phase.CLOSED)
+    assert opened.stages.captured_at == opened.at == START + timedelta(seconds=opened.t)
+    assert opened.stages.judged_at == opened.stages.stored_at == LATER
+    told = opened.provenance
+    assert (told.run_id, told.model_sha256, told.config_hash) == (
+        RUN.run_id,
+        RUN.model_sha256,
+        RUN.config_hash,
+    )
+    assert told.params["min_people"] == 3
+    assert told.software.startswith("watchpost")
+
+
+def test_the_snapshot_is_the_picture_of_the_alert(site_camera, desk, outbox):
+    """The stored picture is the very one at the alert's time, in full size."""
+    analysis = Analysis(site_camera, RUN, desk)
+    feed(analysis, 0, 10)
+    items = rows(outbox)
+    picture = Image.open(io.BytesIO(items[1].path.read_bytes()))
+    assert picture.size == SIZE
+    shade = round(alerts(items)[0].t * 5) % 200
+    assert np.abs(np.asarray(picture).astype(int) - shade).max() <= 2
+
+
+def test_the_clip_that_is_asked_for_spans_the_incident(site_camera, desk, outbox):
+    """From 5 s before it began to 20 s after it was opened, in its epoch; asked once."""
+    analysis = Analysis(site_camera, RUN, desk)
+    feed(analysis, 2, 30)
+    opened = alerts(rows(outbox))[0]
+    request = desk.requests.get(0.0)
+    assert (request.alert_id, request.epoch) == (opened.alert_id, 0)
+    assert request.from_t == pytest.approx(opened.started_t - 5.0)
+    assert request.until_t == pytest.approx(opened.t + 20.0)
+    assert len(desk.requests) == 0
+    assert keep_s(site_camera) >= request.until_t - request.from_t
+
+
+def test_the_overlay_shows_the_seconds_of_the_clip(site_camera, desk, outbox):
+    """Boxes of every analysed picture in the clip's time, with track ids."""
+    analysis = Analysis(site_camera, RUN, desk)
+    feed(analysis, 0, 30)
+    item = next(item for item in rows(outbox) if item.kind is MediaKind.OVERLAY)
+    doc = OverlayDoc.model_validate_json(item.path.read_bytes())
+    assert (doc.width, doc.height) == SIZE
+    times = [shown.t for shown in doc.frames]
+    assert times[0] == 0.0
+    assert times[-1] == pytest.approx(23.0, abs=0.5)
+    assert len(doc.frames[-1].boxes) == 3
+
+
+def test_a_new_epoch_ends_what_was_open(site_camera, desk, outbox):
+    """After a reconnect the alert is closed as interrupted and its overlay written from its own epoch."""
+    analysis = Analysis(site_camera, RUN, desk)
+    feed(analysis, 0, 6)
+    feed(analysis, 8, 9, epoch=1)
+    items = rows(outbox)
+    assert alerts(items)[1].facts["end_reason"] == "stream interrupted"
+    doc = OverlayDoc.model_validate_json(items[-1].path.read_bytes())
+    assert max(shown.t for shown in doc.frames) < 6
+
+
+def test_the_end_writes_all_that_is_due(site_camera, desk, outbox):
+    """When no more pictures come, what is open is closed with the reason and the overlay is written."""
+    analysis = Analysis(site_camera, RUN, desk)
+    feed(analysis, 0, 6)
+    analysis.interrupt("service stopped")
+    items = rows(outbox)
+    assert [item.kind for item in items] == [None, MediaKind.SNAPSHOT, None, MediaKind.OVERLAY]
+    assert alerts(items)[1].facts["end_reason"] == "service stopped"
+    assert outbox.open_alerts() == []
+    assert outbox.due_media() == [(alerts(items)[0].alert_id, MediaKind.CLIP)]
+
+
+def test_an_alert_waits_for_the_disk_and_keeps_its_order(site_camera, desk, outbox):
+    """While the outbox cannot be written the judgement goes on; later all rows are there, in order."""
+    analysis = Analysis(site_camera, RUN, desk)
+    db: sqlite3.Connection = outbox._connection()
+    db.execute("PRAGMA query_only = ON")
+    feed(analysis, 0, 10)
+    assert analysis.n_unstored == 3
+    assert len(desk.requests) == 0
+    assert outbox.n_waiting == 0
+    db.execute("PRAGMA query_only = OFF")
+    assert analysis.store()
+    assert [item.kind for item in rows(outbox)] == [None, MediaKind.SNAPSHOT]
+    assert len(desk.requests) == 1
+
+
+def test_without_room_for_a_picture_the_alert_goes_on(site_camera, desk, outbox, monkeypatch):
+    """A snapshot that cannot be written is told as missing, with the reason."""
+    usage = shutil.disk_usage(".")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=0))
+    analysis = Analysis(site_camera, RUN, desk)
+    feed(analysis, 0, 10)
+    items = rows(outbox)
+    assert [item.what for item in items] == [What.ALERT, What.MISSING]
+    assert "disk full" in items[1].body
+
+
+def test_coverage_counts_the_seconds_that_were_seen(site_camera, desk):
+    """Time between pictures counts; holes and reconnects do not."""
+    analysis = Analysis(site_camera, RUN, desk)
+    feed(analysis, 0, 10, NOBODY)
+    feed(analysis, 20, 25, NOBODY)
+    feed(analysis, 30, 35, NOBODY, epoch=1)
+    assert analysis.counts.covered_s == pytest.approx(9.8 + 4.8 + 4.8)
+    assert analysis.counts.n_analysed == 50 + 25 + 25
+
+
+# ---------------------------------------------------------------- the loop over cameras
+
+
+class TwoEyes:
+    """Sees the same people in every picture; notes how many pictures came at once."""
+
+    def __init__(self):
+        self.batches = []
+
+    def detect(self, pictures):
+        self.batches.append([picture.stamp.camera_id for picture in pictures])
+        return [PEOPLE for _ in pictures]
+
+
+def two_cameras(tmp_path, desk):
+    content = {"cameras": [camera(name, tmp_path / "x.mp4") for name in ("yard", "gate")]}
+    cameras = parse_site(content, tmp_path).cameras
+    return {one.id: Analysis(one, RUN, desk) for one in cameras}
+
+
+def on_gate(shown):
+    stamp = shown.stamp
+    return Frame(Stamp("gate", stamp.epoch, stamp.index, stamp.t, stamp.at, *SIZE), shown.video)
+
+
+def test_pictures_of_all_cameras_go_through_the_network_together(tmp_path, desk):
+    """One call for what waits on the board, at most one picture a camera; each by its own rules."""
+    board, eyes, stop = Board(lossless=True), TwoEyes(), threading.Event()
+    analyses = two_cameras(tmp_path, desk)
+    for camera_id in analyses:
+        board.join(camera_id)
+    board.put(frame(0.0), stop)
+    board.put(on_gate(frame(0.0)), stop)
+    board.leave("yard")
+    board.leave("gate")
+    Inference(board, eyes, analyses, lambda _: CameraState.ENDED, max_batch=8, stopping=stop).run(stop)
+    assert eyes.batches == [["yard", "gate"]]
+    assert [analysis.counts.n_analysed for analysis in analyses.values()] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [(CameraState.OFFLINE, "stream interrupted"), (CameraState.ENDED, "source ended")],
+)
+def test_a_camera_without_pictures_keeps_no_alert_open(tmp_path, desk, outbox, state, reason):
+    """While another camera goes on, the alerts of one that is gone are closed, once."""
+    board, eyes, stop = Board(), TwoEyes(), threading.Event()
+    analyses = two_cameras(tmp_path, desk)
+    feed(analyses["yard"], 0, 6)
+    board.join("gate")
+    states = {"yard": state, "gate": CameraState.ONLINE}
+    loop = Inference(board, eyes, analyses, states.__getitem__, max_batch=8, stopping=stop)
+    for n in range(2):
+        board.put(on_gate(frame(n / 5)), stop)
+        loop._close_blind({"gate"})
+    closed = alerts(rows(outbox))[1:]
+    assert [alert.facts["end_reason"] for alert in closed] == [reason]
+
+
+def test_what_the_disk_refuses_at_the_end_is_tried_again(tmp_path, desk, outbox):
+    """The loop does not end while rows wait for the disk, unless it is told to."""
+    board, stop = Board(), threading.Event()
+    analyses = two_cameras(tmp_path, desk)
+    feed(analyses["yard"], 0, 6)
+    outbox.done(outbox.next().seq)
+    board.close()
+    writable = []
+
+    class Patient(threading.Event):
+        def wait(self, timeout=None):
+            writable.append(outbox._connection().execute("PRAGMA query_only = OFF"))
+            return False
+
+    outbox._connection().execute("PRAGMA query_only = ON")
+    Inference(board, TwoEyes(), analyses, lambda _: CameraState.ENDED, max_batch=8, stopping=stop).run(
+        Patient()
+    )
+    assert len(writable) == 1
+    assert alerts(rows(outbox))[0].phase is Phase.CLOSED

@@ -1,0 +1,136 @@
+"""Laws of the pulse: what the service knows of cameras is true again soon after any trouble."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import av
+import numpy as np
+import pytest
+from support.sink import TOKEN, Sink
+from support.site import camera
+
+from api.schemas import CameraState
+from detector.types import Stamp
+from streams.analysis import Counts
+from streams.config import parse_site
+from streams.courier import open_client
+from streams.flow import Board
+from streams.frame import Frame
+from streams.health import Pulse, Watched, describe
+from streams.outbox import Outbox
+from streams.reader import CameraHealth
+
+AT = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+class Still:
+    """Stands for a reader and an analysis: only what the pulse reads of them."""
+
+    def __init__(self, camera_id):
+        self.health = CameraHealth(camera_id, CameraState.ONLINE, "", 640, 480, t=50.0, n_decoded=100)
+        self.counts = Counts(n_analysed=40, n_people=3, covered_s=40.0)
+        self.newest = None
+
+    def show(self, index):
+        video = av.VideoFrame.from_ndarray(np.zeros((480, 640, 3), np.uint8), format="rgb24")
+        self.newest = Frame(Stamp("yard", 0, index, index / 10, AT, 640, 480), video)
+
+
+@pytest.fixture
+def sink():
+    server = Sink()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def watched(tmp_path):
+    content = {"cameras": [camera(name, f"rtsp://u:s3cret@cam/{name}") for name in ("yard", "gate")]}
+    return {
+        one.id: Watched(one, still := Still(one.id), still) for one in parse_site(content, tmp_path).cameras
+    }
+
+
+@pytest.fixture
+def pulse(tmp_path, sink, watched):
+    outbox = Outbox(tmp_path / "o.db")
+    board = Board()
+    with open_client(sink.url, TOKEN) as client:
+        yield Pulse("w1", client, watched, board, outbox, lambda: AT + timedelta(seconds=1))
+    outbox.close()
+
+
+def test_a_beat_tells_every_camera(sink, pulse):
+    """Cameras are registered with zones and rules, then their state and counts are told."""
+    assert pulse.beat()
+    assert sink.cameras["yard"]["zones"][0]["name"] == "lawn"
+    assert sink.cameras["yard"]["rules"][0]["params"]["min_people"] == 3
+    beat = sink.beats[0]
+    assert (beat["worker_id"], beat["n_outbox"], beat["n_refused"]) == ("w1", 0, 0)
+    yard = beat["cameras"][0]
+    assert (yard["state"], yard["n_decoded"], yard["n_analysed"], yard["n_people"]) == ("online", 100, 40, 3)
+
+
+def test_no_address_and_no_login_is_told(sink, pulse, watched):
+    """What is sent of a camera holds neither its address nor its login."""
+    pulse.beat()
+    assert "s3cret" not in str(sink.cameras) + str(sink.beats)
+    assert "rtsp" not in describe(watched["yard"].camera, watched["yard"].reader.health).model_dump_json()
+
+
+def test_a_picture_is_sent_when_it_is_new(sink, pulse, watched):
+    """The first at once, then not before its time, and never the same one again."""
+    pulse.beat()
+    assert sink.pictures == {}
+    watched["yard"].analysis.show(1)
+    pulse.beat()
+    first = len(sink.log)
+    assert set(sink.pictures) == {"yard"}
+    watched["yard"].analysis.show(2)
+    pulse.beat()
+    assert [line for line in sink.log[first:] if "picture" in line] == []
+    watched["yard"].told_picture = (1, -1000.0)
+    pulse.beat()
+    assert [line for line in sink.log[first:] if "picture" in line] == ["PUT /api/v1/cameras/yard/picture"]
+
+
+def test_a_new_size_is_registered_again(sink, pulse, watched):
+    """Once the picture size is known or changes, the camera is told anew; else it is told once."""
+    pulse.beat()
+    pulse.beat()
+    assert sink.log.count("PUT /api/v1/cameras/yard") == 1
+    watched["yard"].reader.health = CameraHealth("yard", CameraState.ONLINE, "", 1920, 1080)
+    pulse.beat()
+    assert sink.log.count("PUT /api/v1/cameras/yard") == 2
+    assert sink.cameras["yard"]["width"] == 1920
+
+
+def test_after_an_outage_all_is_told_again(sink, pulse):
+    """A service that gave no answer may have forgotten everything."""
+    pulse.beat()
+    sink.fail(1, 503)
+    assert not pulse.beat()
+    assert pulse.beat()
+    assert sink.log.count("PUT /api/v1/cameras/yard") == 2
+
+
+def test_a_refused_camera_keeps_no_other_from_being_told(sink, pulse):
+    """One camera that the service does not take: the others and the heartbeat arrive."""
+    sink.verdict = lambda path, body: 422 if path.endswith("cameras/yard") else 0
+    assert pulse.beat()
+    assert set(sink.cameras) == {"gate"}
+    assert len(sink.beats) == 1
+
+
+def test_the_last_state_is_told_at_the_end(sink, pulse, watched):
+    """A stop ends the wait and sends one more heartbeat."""
+    stop = threading.Event()
+    thread = threading.Thread(target=pulse.run, args=(stop,))
+    thread.start()
+    assert sink.wait_for(lambda: len(sink.beats) == 1)
+    watched["yard"].reader.health = CameraHealth("yard", CameraState.ENDED, "the file has ended", 640, 480)
+    stop.set()
+    thread.join(10)
+    assert sink.beats[-1]["cameras"][0]["state"] == "ended"
