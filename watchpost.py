@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from detector.errors import WatchError
+from detector.errors import ConfigError, WatchError
 
 if TYPE_CHECKING:
     from api.db.store import Store
@@ -34,7 +34,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(users_app, name="users")
 app.add_typer(bench_app, name="bench")
 
-out = Console()
+out = Console(width=None if sys.stdout.isatty() else 160)
 err = Console(stderr=True)
 
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the service's data; else $WATCHPOST_DATA_DIR.")]
@@ -112,12 +112,9 @@ def demo(
 
     with Demo(folder, port, once=once) as it:
         if not once:
-            out.print(
-                f"\n  Watchpost is running at [bold]{it.url}[/bold]\n  log in as [bold]{it.user}[/bold], password [bold]{it.password}[/bold]"
-            )
-            out.print(
-                "  two cameras watch the same recording; the first alert comes within a minute. Ctrl-C stops everything.\n"
-            )
+            out.print(f"\n  Watchpost is running at [bold]{it.url}[/bold]")
+            out.print(f"  log in as [bold]{it.user}[/bold] with the password [bold]{it.password}[/bold]")
+            out.print("  two cameras watch the same recording; Ctrl-C stops everything\n")
             it.watch(_stop_on_signals())
             return
         with Bars() as show:
@@ -240,8 +237,14 @@ def bench_accuracy(
     """Detection and tracking against labels, beside the peers on the same detections."""
     from benchmarks.accuracy import accuracy
 
-    with Bars() as show:
-        report = accuracy(data, {part for part in only.split(",") if part}, show)
+    if data is None:
+        raise ConfigError(
+            "no labelled data",
+            where="WATCHPOST_DATA",
+            wanted="the folder that holds it (see README, Figures)",
+            todo="Set it, or give --data",
+        )
+    report = accuracy(data, {part for part in only.split(",") if part} or None, console=err)
     report.show(_table_console(json_out))
     if json_out:
         report.write(json_out)

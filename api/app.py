@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.datastructures import MutableHeaders
@@ -74,7 +74,6 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     app.add_middleware(SecurityHeaders)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(StorageError, _answer_storage)
-    api = APIRouter(prefix=PREFIX)
     for part in (
         session.open_router,
         session.router,
@@ -84,8 +83,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
         feed.router,
         health.router,
     ):
-        api.include_router(part)
-    app.include_router(api)
+        app.include_router(part, prefix=PREFIX)
     app.include_router(console.router)
     app.mount("/static", console.static_files)
     return app

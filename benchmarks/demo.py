@@ -6,7 +6,6 @@ Everything of it lies in one folder, emptied at each start, and nothing listens 
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 import shutil
 import socket
@@ -136,15 +135,12 @@ class Demo:
         """Every alert as the API tells it (AlertDetail), oldest first, with the paths of its evidence under `files`."""
         with httpx.Client(base_url=f"{self.url}/api/v1", timeout=30) as client:
             client.post("/session", json={"name": self.user, "password": self.password}).raise_for_status()
+            query: dict[str, str | int] | None = {"limit": 200}
             ids: list[str] = []
-            cursor: str | None = None
-            while True:
-                query = {"limit": 200, **({"cursor": cursor} if cursor else {})}
+            while query is not None:
                 page = client.get("/alerts", params=query).raise_for_status().json()
                 ids += [item["alert_id"] for item in page["items"]]
-                cursor = page["next"]
-                if cursor is None:
-                    break
+                query = {"limit": 200, "cursor": page["next"]} if page["next"] else None
             details = [client.get(f"/alerts/{key}").raise_for_status().json() for key in reversed(ids)]
         for detail in details:
             lying = sorted((self._data / "media" / detail["alert_id"]).glob("*.*"))

@@ -98,10 +98,9 @@ class Episodes:
         for (number, key), episode in list(self._episodes.items()):
             rule = self._rules[number]
             idle_s = stamp.t - episode.history.last_t
-            if episode.alert_id is None:
-                over = idle_s > rule.timing.gap_s + _JUST_S
-            else:
-                over = idle_s >= rule.timing.close_s - _JUST_S
+            held = episode.alert_id is not None
+            limit_s = rule.timing.close_s - _JUST_S if held else rule.timing.gap_s + _JUST_S
+            over = idle_s >= limit_s if held else idle_s > limit_s
             if over:
                 del self._episodes[number, key]
                 if episode.alert_id is not None:
@@ -142,7 +141,7 @@ class Episodes:
         if phase is not Phase.OPENED:
             episode.revision += 1
         finding = episode.finding
-        x0, y0, x1, y1 = finding.box
+        x0, y0, x1, y1 = finding.box  # may lie a little outside, where a track expects somebody to be
         return Alert(
             alert_id=episode.alert_id,
             phase=phase,
@@ -164,12 +163,21 @@ class Episodes:
             facts=_tidy_facts(facts),
             series=tuple(_tidy_series(series) for series in summary.series),
             reason=summary.reason,
-            box=(_tidy(x0), _tidy(y0), _tidy(x1), _tidy(y1)),
+            box=(
+                _within(x0, stamp.width),
+                _within(y0, stamp.height),
+                _within(x1, stamp.width),
+                _within(y1, stamp.height),
+            ),
         )
 
 
 def _tidy(value: float) -> float:
     return round(float(value), _DIGITS) + 0.0  # + 0.0 makes -0.0 a plain 0.0
+
+
+def _within(value: float, limit: int) -> float:
+    return _tidy(min(max(float(value), 0.0), float(limit)))
 
 
 def _tidy_facts(facts: Mapping[str, Fact]) -> dict[str, Fact]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
+import numpy as np
 from PIL import Image
 
 from api.schemas import MediaKind, OverlayDoc, OverlayFrame
@@ -131,13 +132,15 @@ class OverlayHistory:
         self._size = (0, 0)
 
     def add(self, stamp: Stamp, tracks: Tracks) -> None:
-        """Note the boxes of one analysed picture, to a tenth of a pixel."""
+        """Note the boxes of one analysed picture, within it and to a tenth of a pixel."""
         if self._seen and self._seen[-1].epoch != stamp.epoch and self._size != (stamp.width, stamp.height):
             self._seen.clear()  # boxes of another picture size mean nothing in this one
         self._size = (stamp.width, stamp.height)
+        right, bottom = stamp.width, stamp.height
+        inside = np.clip(tracks.boxes, 0, np.array([right, bottom, right, bottom], np.float32))
         boxes = [
             (track_id, round(x0, 1), round(y0, 1), round(x1, 1), round(y1, 1))
-            for track_id, (x0, y0, x1, y1) in zip(tracks.ids.tolist(), tracks.boxes.tolist(), strict=True)
+            for track_id, (x0, y0, x1, y1) in zip(tracks.ids.tolist(), inside.tolist(), strict=True)
         ]
         frame = OverlayFrame.model_construct(t=round(stamp.t, 3), boxes=boxes)  # our own numbers: no check
         self._seen.append(_Seen(stamp.epoch, frame))

@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import httpx
 import pytest
-from support.api import QUICK, Api, Clock
+from support.api import QUICK, Api, Clock, client_of
 
 from api.app import create_app
 from api.auth import create_worker_token
@@ -37,6 +36,5 @@ async def api(tmp_path: Path, clock: Clock, anyio_backend: str) -> AsyncIterator
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(app.router.lifespan_context(app))
         token = await create_worker_token(app.state.service.store, "test-worker")
-        made = Api(app, clock, token, httpx.AsyncClient(), stack)
-        made.worker = await made.client(headers={"Authorization": f"Bearer {token}"})
-        yield made
+        worker = await stack.enter_async_context(client_of(app, headers={"Authorization": f"Bearer {token}"}))
+        yield Api(app, clock, token, worker, stack)

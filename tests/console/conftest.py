@@ -78,9 +78,7 @@ class Worker:
     """Speaks to the service as a worker does."""
 
     def __init__(self, api: LiveApi, evidence: dict[str, bytes]) -> None:
-        self._http = httpx.Client(
-            base_url=f"{api.base_url}/api/v1", headers=api.worker_headers, timeout=20
-        )
+        self._http = httpx.Client(base_url=f"{api.base_url}/api/v1", headers=api.worker_headers, timeout=20)
         self._evidence = evidence
 
     def send(self, number: int = 0, phase: Phase = Phase.OPENED, revision: int = 0, **changes: Any) -> str:
@@ -119,9 +117,7 @@ class Worker:
         state = {"camera_id": camera_id, "state": "online", "reason": "", "coverage": 0.97, "n_people": 4}
         counts = {"n_decoded": 100, "n_analysed": 50, "n_dropped": 0}
         pulse = {"worker_id": "w", "at": "2026-03-01T12:00:00Z", "n_outbox": 0, "n_refused": 0}
-        self._http.post(
-            "/heartbeat", json=pulse | {"cameras": [state | counts | changes]}
-        ).raise_for_status()
+        self._http.post("/heartbeat", json=pulse | {"cameras": [state | counts | changes]}).raise_for_status()
 
     def close(self) -> None:
         self._http.close()

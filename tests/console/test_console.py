@@ -74,7 +74,11 @@ def test_an_alert_is_seen_played_and_judged_without_a_reload(open_screen, api, w
         given = view.page.locator(".verdict-given")
         expect(given).to_contain_text("False: normal behaviour")
         stored = client.get(f"/api/v1/alerts/{alert_id}").json()["verdict"]
-        assert (stored["verdict"], stored["reason"], stored["by"]) == ("false", "normal_behaviour", "operator")
+        assert (stored["verdict"], stored["reason"], stored["by"]) == (
+            "false",
+            "normal_behaviour",
+            "operator",
+        )
         view.press("n")
         expect(view.page.get_by_text("All caught up")).to_be_visible()
         assert view.page.evaluate("document.body.dataset.same") == "yes"

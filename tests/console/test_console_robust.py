@@ -78,9 +78,7 @@ def test_the_feed_catches_up_after_the_service_restarts(open_screen, api, worker
         expect(view.page.locator(".live-sign")).to_have_text("Live")
         rows = view.page.locator("li[data-alert]")
         expect(rows).to_have_count(8)
-        shown = view.page.eval_on_selector_all(
-            "li[data-alert]", "rows => rows.map(row => row.dataset.alert)"
-        )
+        shown = view.page.eval_on_selector_all("li[data-alert]", "rows => rows.map(row => row.dataset.alert)")
         assert shown == [*reversed(missed), seen_live, *reversed(first)]
         expect(view.page.locator(f'li[data-alert="{seen_live}"]')).to_contain_text("Ended")
         assert any(number.isdecimal() for number in resumed_from)
@@ -123,12 +121,18 @@ def test_nothing_runs_off_the_screen(open_screen, worker, width, height):
     """At both sizes no page is wider than the screen, even with the longest names and reasons."""
     worker.send_camera(name="Loading yard behind the north building " * 2, zones=[], rules=[])
     reason = "nospaces" * 30 + " and then some words " * 10
-    alert_id = worker.send(1, zone="z" * 100, reason=reason, facts={"a_very_long_name_of_a_fact_" * 3: "v" * 200})
+    alert_id = worker.send(
+        1, zone="z" * 100, reason=reason, facts={"a_very_long_name_of_a_fact_" * 3: "v" * 200}
+    )
     worker.send_media(alert_id, "snapshot")
     with open_screen(width, height) as view:
         view.open()
         view.log_in()
-        for place, part in (("#/live", ".tile"), ("#/review", ".alert-row"), (f"#/alerts/{alert_id}", ".facts")):
+        for place, part in (
+            ("#/live", ".tile"),
+            ("#/review", ".alert-row"),
+            (f"#/alerts/{alert_id}", ".facts"),
+        ):
             view.open(place)
             view.page.wait_for_selector(part)
             over = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -171,7 +175,7 @@ def test_light_and_dark_are_remembered(open_screen):
 
 def test_the_stream_is_read_the_same_however_it_is_cut(open_screen):
     """Messages of the feed do not depend on where the network cuts the bytes; comments are not messages."""
-    text = ": ping\n\nid: 7\nevent: alert\ndata: {\"a\":\ndata: 1}\n\ndata: x\r\n\r\nevent: ready\ndata: {}\n\n"
+    text = ': ping\n\nid: 7\nevent: alert\ndata: {"a":\ndata: 1}\n\ndata: x\r\n\r\nevent: ready\ndata: {}\n\n'
     with open_screen() as view:
         view.open()
         cuts = view.page.evaluate(

@@ -56,7 +56,7 @@ def test_only_marked_rows_and_columns_take_part() -> None:
 
 def test_nearer_is_worth_more_and_beyond_the_gate_nothing() -> None:
     """Worth falls with distance and is 0 from the gate on."""
-    values = [value(BOX, Kind.PERSON, BOX + (d, 0, d, 0), Kind.PERSON) for d in (0, 10, 25, 49, 51, 400)]
+    values = [value(BOX, Kind.PERSON, BOX + np.array((d, 0, d, 0), np.float32), Kind.PERSON) for d in (0, 10, 25, 49, 51, 400)]
     assert values[:4] == sorted(values[:4], reverse=True)
     assert values[0] > 1.0
     assert values[4:] == [0.0, 0.0]
@@ -73,7 +73,7 @@ def test_a_person_is_a_thing_only_where_the_boxes_agree() -> None:
     same = value(BOX, Kind.PERSON, BOX, Kind.PERSON)
     flipped = value(BOX, Kind.PERSON, BOX, Kind.BACKPACK)
     assert 0.0 < flipped < same
-    aside = BOX + (15, 0, 15, 0)
+    aside = BOX + np.array((15, 0, 15, 0), np.float32)
     assert value(BOX, Kind.PERSON, aside, Kind.PERSON) > 0.0
     assert value(BOX, Kind.PERSON, aside, Kind.BACKPACK) == 0.0
 

@@ -206,7 +206,7 @@ def test_time_must_go_on() -> None:
     """The same or an earlier time is a mistake of the caller."""
     tracker = Tracker()
     tracker.step(stamp(1.0), Detections.empty())
-    with pytest.raises(ValueError, match="wanted t later than 1.0, got 1.0"):
+    with pytest.raises(ValueError, match=r"wanted t later than 1\.0, got 1\.0"):
         tracker.step(stamp(1.0), Detections.empty())
 
 

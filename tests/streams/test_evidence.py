@@ -102,6 +102,13 @@ def test_an_overlay_has_the_boxes_of_its_seconds(tmp_path):
     assert (doc.width, doc.height) == (640, 480)
 
 
+def test_boxes_are_within_the_picture():
+    """A box that is expected partly outside is shown up to the edge."""
+    history = OverlayHistory(120.0)
+    history.add(stamp(1.0), tracks((-5, -6, 700, 500)))
+    assert history.doc(0, 0.0, 9.0).frames[0].boxes == [(1, 0.0, 0.0, 640.0, 480.0)]
+
+
 def test_the_history_is_bounded():
     """An hour of pictures keeps two minutes."""
     history = OverlayHistory(120.0)

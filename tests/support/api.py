@@ -37,6 +37,11 @@ class Clock:
         self.now += timedelta(seconds=seconds)
 
 
+def client_of(app: FastAPI, **options: Any) -> httpx.AsyncClient:
+    """A client that calls the service without a socket."""
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test/api/v1", **options)
+
+
 @dataclass(slots=True)
 class Api:
     """A started service, and clients that speak to it."""
@@ -54,9 +59,7 @@ class Api:
         return service
 
     async def client(self, **options: Any) -> httpx.AsyncClient:
-        transport = httpx.ASGITransport(self.app)
-        made = httpx.AsyncClient(transport=transport, base_url="http://test/api/v1", **options)
-        return await self.stack.enter_async_context(made)
+        return await self.stack.enter_async_context(client_of(self.app, **options))
 
     async def log_in(self, role: str = "operator") -> httpx.AsyncClient:
         """A client logged in as a person of this role."""
