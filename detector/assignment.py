@@ -22,11 +22,14 @@ class PairParams:
     worth = limit - distance / gate - height_weight * |log height ratio| + overlap_weight * IoU
     """
 
-    gate_bh: float = 0.4  # more joins across jumps, and across people who stand close
-    gate_bh_s: float = 1.2  # its growth per second unseen: more bridges longer gaps, less mixes up less
+    gate_bh: float = 0.3  # more joins across jumps, and across people who stand close
+    gate_sigmas: float = (
+        1.5  # its growth per standard deviation of the predicted place: more trusts motion less
+    )
+    gate_bh_s: float = 0.6  # its growth per second unseen: more bridges longer gaps, less mixes up less
     gate_max_bh: float = 2.1  # where it stops growing
     still_gate_bh: float = 0.4  # of people who stood still when last seen: they are found where they were
-    limit: float = 0.9  # more accepts poorer pairs
+    limit: float = 0.85  # more accepts poorer pairs
     bonus: float = 0.1  # more prefers many pairs, less prefers good ones
     height_weight: float = 1.6  # more separates near people from far ones behind them
     overlap_weight: float = 0.4  # more prefers a box that covers the predicted one

@@ -63,6 +63,11 @@ class Motion:
         """Give the speeds (n,) in body heights per second."""
         return np.hypot(self.speed[:, 0], self.speed[:, 1]) / self.heights()
 
+    def doubt_bh(self) -> F64:
+        """Give the standard deviations (n,) of the places, in body heights."""
+        doubt: F64 = np.sqrt(self.spread[0])
+        return doubt
+
     def boxes(self) -> F64:
         """Give the boxes (n, 4) x0 y0 x1 y1 px."""
         size = np.exp(self.log_size)

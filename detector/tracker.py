@@ -36,8 +36,8 @@ class TrackerParams:
     """
 
     min_score: float = 0.1  # less lets the second pass hold on to people who can hardly be seen
-    high_score: float = 0.55  # more leaves more detections to the second pass, which starts no tracks
-    birth_score: float = 0.65  # more starts fewer false tracks and starts true ones later
+    high_score: float = 0.45  # more leaves more detections to the second pass, which starts no tracks
+    birth_score: float = 0.7  # more starts fewer false tracks and starts true ones later
     confirm_hits: int = 2  # more shows fewer false tracks and shows true ones later
     tentative_s: float = 0.6  # more gives flickering new people longer to be confirmed
     recent_s: float = 0.9  # weak detections may only continue tracks seen within this time
@@ -45,7 +45,7 @@ class TrackerParams:
     still_s: float = 60.0  # the same for people who stood still
     still_bh_s: float = 0.25  # slower than this stands still; more lets slow walkers be kept at their place
     edge_s: float = 0.8  # more holds people who hover at the edge, and joins leavers with comers
-    edge_bh: float = 0.07  # how near the edge is the edge; more forgets more people early
+    edge_bh: float = 0.04  # how near the edge is the edge; more forgets more people early
     coast_s: float = 0.3  # more shows guessed boxes longer, less makes people blink
     duplicate_iou: float = 0.7  # a new track may not cover a track seen now by more than this
     vote_s: float = 5.0  # more makes a track's kind slower to change
@@ -125,7 +125,8 @@ class Tracker:
 
     def _gates(self, ages: F64) -> F64:
         p = self._params
-        gates = np.minimum(p.pairs.gate_bh + p.pairs.gate_bh_s * ages, p.pairs.gate_max_bh)
+        gates = p.pairs.gate_bh + p.pairs.gate_sigmas * self._motion.doubt_bh() + p.pairs.gate_bh_s * ages
+        gates = np.minimum(gates, p.pairs.gate_max_bh)
         asleep = (ages > p.lost_s) & (self._motion.speeds_bh() < p.still_bh_s)
         gates[asleep] = p.pairs.still_gate_bh
         return gates

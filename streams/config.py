@@ -259,7 +259,7 @@ def _choice(raw: Mapping[str, object], zones: Mapping[str, Zone]) -> RuleChoice:
             todo=_meant(str(name), _RULES),
         )
     zone_name = raw.get("zone", "")
-    if zone_name != "" and zone_name not in zones:
+    if not isinstance(zone_name, str) or (zone_name and zone_name not in zones):
         raise ConfigError(
             "no such zone on this camera",
             where="zone",
@@ -276,7 +276,7 @@ def _choice(raw: Mapping[str, object], zones: Mapping[str, Zone]) -> RuleChoice:
             values[key] = TypeAdapter(hints[key], config=_Section.model_config).validate_python(raw[key])
         except ValidationError as error:
             raise _first_of(error, _Section, key) from None
-    return RuleChoice(name, zones.get(str(zone_name)), params_type(**values))
+    return RuleChoice(name, zones.get(zone_name), params_type(**values))
 
 
 def _section(model: type[_S], table: object, at: str) -> _S:

@@ -111,6 +111,7 @@ class Reader:
         self._timeline = Timeline()
         self._health = CameraHealth(camera.id)
         self._started_at = self._clock.now()
+        self._feed: Feed | None = None  # of the newest attempt
         self._recording = False
         self._size: tuple[int, int] | None = None  # of this epoch's pictures
         self._due_t = 0.0  # stream second from which the next picture is analysed
@@ -137,8 +138,14 @@ class Reader:
     def _attempt(self, stop: threading.Event) -> None:
         """One connection, or one run through a file. Raises SourceError at its end, returns when stopped."""
         address = self._camera.address
+        # Cameras allow few connections: the next one waits until the one before is given back.
+        while self._feed is not None and self._feed.running and not stop.is_set():
+            self._clock.wait(stop, _LOOK_S)
+        if stop.is_set():
+            return
         self._note(n_connects=self._health.n_connects + 1)
         feed = Feed(self._camera.id, lambda: self._outside.open_source(address), self._clock)
+        self._feed = feed
         link = _Link(feed, self._outside, address)
         try:
             source = link.open(stop)
@@ -147,9 +154,6 @@ class Reader:
         finally:
             self._end_recording()
             feed.close()
-            # Cameras allow few connections: the next one waits until this one is given back.
-            while feed.running and not stop.is_set():
-                self._clock.wait(stop, _LOOK_S)
 
     def _read(self, source: Source, link: _Link, stop: threading.Event) -> None:
         arrival_s = self._clock.monotonic()
@@ -210,7 +214,8 @@ class Reader:
         width, height = upright_size(video)
         if self._size is not None and self._size != (width, height):
             self._next_epoch(source, arrival, f"the picture is now {width}x{height}")
-            self._timeline.packet_t(_seconds(video.pts, video), arrival.arrival_s)
+            if video.pts is not None and not self._timeline.estimated:
+                self._timeline.packet_t(_seconds(video.pts, video), arrival.arrival_s)
         self._size = (width, height)
         t = self._timeline.frame_t(_seconds(video.pts, video), arrival.arrival_s)
         health = self._health

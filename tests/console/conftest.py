@@ -128,7 +128,7 @@ def evidence() -> dict[str, bytes]:
     return {"clip": _clip(), "snapshot": _snapshot(), "overlay": _overlay()}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as running:
         yield running

@@ -56,7 +56,10 @@ def test_only_marked_rows_and_columns_take_part() -> None:
 
 def test_nearer_is_worth_more_and_beyond_the_gate_nothing() -> None:
     """Worth falls with distance and is 0 from the gate on."""
-    values = [value(BOX, Kind.PERSON, BOX + np.array((d, 0, d, 0), np.float32), Kind.PERSON) for d in (0, 10, 25, 49, 51, 400)]
+    values = [
+        value(BOX, Kind.PERSON, BOX + np.array((d, 0, d, 0), np.float32), Kind.PERSON)
+        for d in (0, 10, 25, 49, 51, 400)
+    ]
     assert values[:4] == sorted(values[:4], reverse=True)
     assert values[0] > 1.0
     assert values[4:] == [0.0, 0.0]

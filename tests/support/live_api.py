@@ -55,7 +55,7 @@ def start_api(folder: Path, *, token: str | None = None, port: int = 0) -> LiveA
     """Start the service on `folder`; give the `token` of an earlier start to keep its people and token."""
     settings = Settings(data_dir=folder / "api")
     if token is None:
-        token = asyncio.run(_make_people(settings))
+        token = asyncio.run(make_people(settings))
     server = make_server(create_app(settings), "127.0.0.1", port)
     started = threading.Event()
     listening = socket.create_server(("127.0.0.1", port))
@@ -76,7 +76,7 @@ def _run(server: Server, listening: socket.socket, started: threading.Event) -> 
     asyncio.run(serve())
 
 
-async def _make_people(settings: Settings) -> str:
+async def make_people(settings: Settings) -> str:
     async with open_store(settings) as store:
         for name, password in PASSWORDS.items():
             await store.people.add(name, name, QUICK.hash(password), False)
