@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import av
+from av import VideoFrame
 
 from benchmarks.mot import Labels, read_milan_xml, read_mot_detections, read_mot_truth
-from detector.errors import ConfigError, SourceUnreadable
+from detector.errors import ConfigError, SourceEnded
 from detector.types import Detections, Stamp
 from models.onnx import OnnxDetector
 from streams.frame import Frame, upright_size
+from streams.source import Source, address_of, open_source
 
 VIDEOS = frozenset({".avi", ".mp4", ".mkv", ".mov", ".webm"})
 RATES = Path(__file__).with_name("rates.toml")
@@ -102,15 +103,24 @@ def load(sequence: Sequence, detector: OnnxDetector | None, seen: Callable[[int,
 
 def pictures(path: Path) -> Iterator[Frame]:
     """Give every picture of a video file with its own time, in order. Raises SourceUnreadable."""
+    source = open_source(address_of(str(path), "", "", Path()))
     try:
-        with av.open(str(path)) as container:
-            for index, video in enumerate(container.decode(video=0)):
-                width, height = upright_size(video)
-                t = float(video.time) if video.time is not None else float("nan")
-                at = START + timedelta(seconds=t)
-                yield Frame(Stamp("bench", 0, index, t, at, width, height), video)
-    except (av.FFmpegError, ValueError) as error:
-        raise SourceUnreadable("the video cannot be read", where=str(path), got=str(error)) from error
+        for index, video in enumerate(_decoded(source)):
+            width, height = upright_size(video)
+            t = index / (source.fps or USUAL_FPS) if video.time is None else video.time
+            yield Frame(Stamp("bench", 0, index, t, START + timedelta(seconds=t), width, height), video)
+    finally:
+        source.close()
+
+
+def _decoded(source: Source) -> Iterator[VideoFrame]:
+    while True:
+        try:
+            packet = source.read()
+        except SourceEnded:
+            yield from source.flush()
+            return
+        yield from source.decode(packet)
 
 
 def _load_text(sequence: Sequence) -> Recording:

@@ -102,7 +102,7 @@ def test_an_alert_arrives_exactly_once_though_the_service_is_killed(
 def run_command(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "watchpost", *words]
     return subprocess.run(
-        command, cwd=ROOT, env=os.environ | environ, capture_output=True, text=True, timeout=60
+        command, cwd=ROOT, env=os.environ | environ, capture_output=True, text=True, timeout=60, check=False
     )
 
 
