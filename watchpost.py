@@ -65,8 +65,9 @@ class Bars:
         self._progress.stop()
 
     def show(self, what: str, done: int, total: int) -> None:
-        """`total` 0: not known, the bar pulses."""
-        count = f"{done:,} / {total:,}" if total else (f"{done:,}" if done else "")
+        """`total` 0: not known, the bar pulses. "what: step" keeps one bar for all steps of `what`."""
+        what, _, step = what.partition(": ")
+        count = f"{done:,} / {total:,}" if total else (f"{done:,}" if done else step)
         if what not in self._tasks:
             self._tasks[what] = self._progress.add_task(what, total=total or None, count=count)
         self._progress.update(self._tasks[what], completed=done, total=total or None, count=count)

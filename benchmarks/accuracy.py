@@ -7,7 +7,7 @@ Every 2nd and 4th picture alone is measured as well: a camera among many is look
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from rich.progress import Progress, TaskID
 
 from benchmarks import sequences
 from benchmarks.mot import Labels, Scores, score
-from benchmarks.peers import peers
+from benchmarks.peers import Peer, peers
 from benchmarks.report import Figure, Report
 from benchmarks.sequences import Recording
 from detector.boxes import iou
@@ -58,6 +58,7 @@ def accuracy(
         raise ConfigError(
             "nothing to measure", where="only", wanted=f"detection or tracking, of {known}", got=str(only)
         )
+    others = peers()  # before the long work: they may not be installed
     detector = None
     if any(sequence.has_pictures for _, sequence in parts):
         card = load_card(network)
@@ -71,7 +72,7 @@ def accuracy(
             if ("detection", sequence) in parts:
                 figures += _detection(sequence, recording)
             if ("tracking", sequence) in parts:
-                figures += _tracking(sequence, recording)
+                figures += _tracking(sequence, recording, others)
             progress.update(task, completed=1, total=1)
     return Report.of(figures)
 
@@ -157,13 +158,15 @@ def follow(recording: Recording, stride: int) -> list[Labels]:
     return told
 
 
-def _tracking(sequence: sequences.Sequence, recording: Recording) -> Iterator[Figure]:
+def _tracking(
+    sequence: sequences.Sequence, recording: Recording, others: Mapping[str, Peer]
+) -> Iterator[Figure]:
     for stride in STRIDES:
         truth = recording.truth[::stride]
         ours = score(truth, follow(recording, stride))
         theirs: dict[str, Scores] = {
             name: score(truth, peer(recording.detections[::stride], recording.fps / stride))
-            for name, peer in peers().items()
+            for name, peer in others.items()
         }
         middle = "" if stride == 1 else f"stride{stride}."
         split = "all pictures" if stride == 1 else f"every {stride}{'nd' if stride == 2 else 'th'} picture"

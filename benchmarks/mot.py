@@ -78,9 +78,13 @@ def read_mot_detections(path: Path, n_pictures: int) -> list[Detections]:
 
 
 def score(truth: Sequence[Labels], tracked: Sequence[Labels]) -> Scores:
-    """Let TrackEval compare two sequences of the same length, picture by picture."""
-    from trackeval.metrics import CLEAR, HOTA, Identity  # noqa: PLC0415  # of the extra `bench`
-
+    """Let TrackEval compare two sequences of the same length. Raises ConfigError if it is not installed."""
+    try:
+        from trackeval.metrics import CLEAR, HOTA, Identity  # noqa: PLC0415  # of the extra `bench`
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            "the referee is not installed", got=str(error), todo="Install the extra: pip install '.[bench]'"
+        ) from error
     if len(truth) != len(tracked):
         raise ValueError(f"score: wanted {len(truth)} pictures, got {len(tracked)}")
     truth_ids, n_truth_ids = _numbered(truth)

@@ -10,6 +10,7 @@ import json
 import resource
 import sys
 import time
+from types import ModuleType
 
 
 def main(network: str, video: str) -> None:
@@ -17,6 +18,12 @@ def main(network: str, video: str) -> None:
 
     started = time.perf_counter()
     model = YOLO(network, task="detect")
+    try:
+        import torchvision  # noqa: F401, PLC0415
+    except RuntimeError:
+        # A torchvision built for another torch: ultralytics asks only that it is there, and then uses its own NMS in torch.
+        sys.modules["torchvision"] = ModuleType("torchvision")
+        model.add_callback("on_predict_start", lambda _: sys.modules.pop("torchvision", None))
     n_pictures, first = 0, 0.0
     for _ in model.track(source=video, stream=True, tracker="bytetrack.yaml", verbose=False):
         n_pictures += 1

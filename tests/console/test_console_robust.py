@@ -66,6 +66,7 @@ def test_the_feed_catches_up_after_the_service_restarts(open_screen, api, worker
         expect(view.page.locator("li[data-alert]")).to_have_count(4)
         view.page.evaluate("document.body.dataset.same = 'yes'")
 
+        view.page.on("request", lambda sent: resumed_from.append(sent.headers.get("last-event-id", "")))
         view.page.route("**/api/v1/**", lambda route: route.abort())
         api.stop()
         expect(view.page.locator(".live-sign")).to_contain_text("Not live since")
@@ -73,7 +74,6 @@ def test_the_feed_catches_up_after_the_service_restarts(open_screen, api, worker
         missed = [worker.send(n) for n in range(4, 8)]
         worker.send(3, Phase.CLOSED, 1)
 
-        view.page.on("request", lambda sent: resumed_from.append(sent.headers.get("last-event-id", "")))
         view.page.unroute("**/api/v1/**")
         expect(view.page.locator(".live-sign")).to_have_text("Live")
         rows = view.page.locator("li[data-alert]")
