@@ -76,7 +76,7 @@ def find_sequences(data_dir: Path) -> list[Sequence]:
         raise ConfigError(
             "no labelled sequence", where=str(data_dir),
             wanted="FOLDER/annotations/*.xml beside a video, or SET/FOLDER/{det,gt}*.txt", got="neither",
-            todo="Put data there in the layout that CONTRIBUTING.md shows, or set WATCHPOST_DATA",
+            todo="Put data there in that layout (benchmarks/sequences.py tells it), or set WATCHPOST_DATA",
         )  # fmt: skip
     return found
 

@@ -94,7 +94,7 @@ export class Player extends EventTarget {
     if (!reducedMotion.matches) this.#play();
   }
 
-  /** Show the snapshot with the alert's box, and words about the clip. */
+  /** Show the snapshot and words about the clip; the alert's box only while it is the one of the snapshot's moment. */
   showStill(detail, words) {
     this.#video = null;
     this.#boxes = null;
@@ -108,7 +108,7 @@ export class Player extends EventTarget {
     }
     const { width, height } = this.#size;
     const shapes = surface(width, height, "boxes");
-    shapes.append(svg("g", { class: "track track-member" }, placeBox(svg("rect", { class: "box" }), detail.box)));
+    if (detail.t === detail.opened_t) shapes.append(svg("g", { class: "track track-member" }, placeBox(svg("rect", { class: "box" }), detail.box)));
     put(this.#drawn, shapes);
     put(this.#picture, h("img", { src: snapshotUrl(detail.alert_id), alt: "Picture at the time of the alert" }));
   }

@@ -14,7 +14,10 @@ import { VerdictBar } from "../verdict_bar.js";
 import { ruleName } from "../words.js";
 
 /** What decides how the clip is shown; while it stays the same, the player is left alone. */
-const mediaKey = ({ media }) => JSON.stringify(["clip", "overlay", "snapshot"].map((kind) => [media[kind]?.state, media[kind]?.start_t, media[kind]?.reason]));
+function mediaKey({ media, revision }) {
+  const states = ["clip", "overlay", "snapshot"].map((kind) => [media[kind]?.state, media[kind]?.start_t, media[kind]?.reason]);
+  return JSON.stringify(media.clip?.state === "ready" ? states.slice(0, 2) : [...states, revision]);
+}
 
 function lasted(detail) {
   const until = detail.phase === "closed" ? Date.parse(detail.at) : Date.now();
