@@ -10,7 +10,7 @@ import json
 import resource
 import sys
 import time
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 
 def main(network: str, video: str) -> None:
@@ -21,9 +21,12 @@ def main(network: str, video: str) -> None:
     try:
         import torchvision  # noqa: F401, PLC0415
     except RuntimeError:
-        # A torchvision built for another torch: ultralytics asks only that it is there, and then uses its own NMS in torch.
-        sys.modules["torchvision"] = ModuleType("torchvision")
-        model.add_callback("on_predict_start", lambda _: sys.modules.pop("torchvision", None))
+        # A torchvision built for another torch; ultralytics has an NMS of its own for that.
+        from ultralytics.utils.nms import TorchNMS  # noqa: PLC0415
+
+        stand_in = ModuleType("torchvision")
+        stand_in.ops = SimpleNamespace(nms=TorchNMS.nms)  # type: ignore[attr-defined]
+        sys.modules["torchvision"] = stand_in
     n_pictures, first = 0, 0.0
     for _ in model.track(source=video, stream=True, tracker="bytetrack.yaml", verbose=False):
         n_pictures += 1

@@ -1,17 +1,28 @@
-"""The service in the test's own loop, on a temporary SQLite file."""
+"""The service in the test's own loop, on a temporary SQLite file.
+
+With WATCHPOST_TEST_POSTGRES=postgresql://user@host:port/postgres the same tests run on PostgreSQL, each on a
+database of its own.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from pydantic import SecretStr
+from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
 from support.api import QUICK, Api, Clock, client_of
 
 from api.app import create_app
 from api.auth import create_worker_token
 from api.settings import Settings
+
+SERVER = os.environ.get("WATCHPOST_TEST_POSTGRES")
 
 
 @pytest.fixture
@@ -30,9 +41,24 @@ def clock() -> Clock:
     return Clock()
 
 
+async def _new_database() -> SecretStr | None:
+    """The address of a fresh database on the PostgreSQL server to test on; None is SQLite."""
+    if SERVER is None:
+        return None
+    engine = create_async_engine(make_url(SERVER).set(drivername="postgresql+asyncpg"))
+    name = f"test_{uuid4().hex}"
+    async with engine.connect() as connection:
+        await (await connection.execution_options(isolation_level="AUTOCOMMIT")).exec_driver_sql(
+            f"CREATE DATABASE {name}"
+        )
+    await engine.dispose()
+    return SecretStr(make_url(SERVER).set(database=name).render_as_string(hide_password=False))
+
+
 @pytest.fixture
 async def api(tmp_path: Path, clock: Clock, anyio_backend: str) -> AsyncIterator[Api]:
-    app = create_app(Settings(data_dir=tmp_path / "data"), clock=clock)
+    url = await _new_database()
+    app = create_app(Settings(data_dir=tmp_path / "data", database_url=url), clock=clock)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(app.router.lifespan_context(app))
         token = await create_worker_token(app.state.service.store, "test-worker")

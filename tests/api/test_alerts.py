@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sqlite3
 from typing import Any
 
@@ -110,6 +111,7 @@ async def test_a_body_without_end_is_refused(api: Api) -> None:
     assert answer.status_code == 413
 
 
+@pytest.mark.skipif("WATCHPOST_TEST_POSTGRES" in os.environ, reason="a lock of SQLite")
 async def test_a_locked_database_is_told_and_recovers(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """While another process holds the database: POST 503, reading goes on, health degraded; then well."""
     reader = await api.log_in()
