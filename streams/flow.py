@@ -39,13 +39,16 @@ class Board:
         self._changed = threading.Condition()
         self._waiting: dict[str, Frame] = {}  # the longest waiting first
         self._cameras: set[str] = set()
+        self._patient: set[str] = set()
         self._dropped: Counter[str] = Counter()
         self._closed = False
 
-    def join(self, camera_id: str) -> None:
-        """A camera will put pictures."""
+    def join(self, camera_id: str, *, lossless: bool = False) -> None:
+        """A camera will put pictures. `lossless`: this one's wait, though others' may be overtaken."""
         with self._changed:
             self._cameras.add(camera_id)
+            if lossless:
+                self._patient.add(camera_id)
 
     def leave(self, camera_id: str) -> None:
         """A camera will put no more; what it has put can still be taken."""
@@ -56,8 +59,9 @@ class Board:
     def put(self, frame: Frame, stop: threading.Event) -> bool:
         """Show a picture. False: it was not accepted, because the board is closed or `stop` is set."""
         camera_id = frame.stamp.camera_id
+        waits = self._lossless or camera_id in self._patient
         with self._changed:
-            while self._lossless and camera_id in self._waiting and not self._closed and not stop.is_set():
+            while waits and camera_id in self._waiting and not self._closed and not stop.is_set():
                 self._changed.wait(_LOOK_S)
             if self._closed or stop.is_set():
                 return False

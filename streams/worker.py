@@ -84,7 +84,7 @@ def run_worker(
     check_encoder()
     detector = build_detector(site)
     with _alone(site.worker.state_dir):
-        worker = Worker(site, detector, lossless=until_done, outside=outside)
+        worker = Worker(site, detector, every_picture=until_done, outside=outside)
         try:
             worker.start()
             while not stop.wait(_LOOK_S) and not worker.died:
@@ -105,7 +105,7 @@ def run_worker(
 class Worker:
     """All parts of one running worker."""
 
-    def __init__(self, site: Site, detector: OnnxDetector, *, lossless: bool, outside: Outside) -> None:
+    def __init__(self, site: Site, detector: OnnxDetector, *, every_picture: bool, outside: Outside) -> None:
         self.died: list[tuple[str, BaseException]] = []
         token = site.worker.token().get_secret_value()
         self._folder = Folder(site.worker.state_dir / "evidence")
@@ -119,7 +119,8 @@ class Worker:
             config_hash=site.config_hash,
         )
         self._abandon, self._stopping = threading.Event(), threading.Event()
-        self._board = Board(lossless)
+        self._board = Board()
+        self._every_picture = every_picture  # of a file, whatever its pace; a live camera's are overtaken
         self._cuts: Pipe[Cut] = Pipe(_CUTS)
         self._requests: dict[str, Pipe[ClipRequest]] = {camera.id: Pipe(_REQUESTS) for camera in site.cameras}
         self._watched: dict[str, Watched] = {}
@@ -185,6 +186,8 @@ class Worker:
         return done
 
     def _camera(self, camera: Camera, outside: Outside) -> Stage:
+        if not camera.address.live and (self._every_picture or camera.pace == "fast"):
+            self._board.join(camera.id, lossless=True)
         requests = self._requests[camera.id]
         recorder = Recorder(PacketRing(keep_s(camera)), requests, self._cuts, self._abandon)
         clock = replace(outside.clock, wait=partial(_wait_and_cut, outside.clock.wait, recorder))

@@ -227,6 +227,7 @@ def test_logging_out_ends_the_session(open_screen, api: LiveApi):
     with open_screen() as view:
         view.open()
         view.log_in()
+        expect(view.page.get_by_text("No alerts yet")).to_be_visible()
         view.page.get_by_role("button", name="Log out").click()
         expect(view.page.get_by_role("button", name="Log in")).to_be_visible()
         view.page.reload()

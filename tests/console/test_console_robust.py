@@ -93,7 +93,7 @@ def test_a_silent_connection_is_called_not_live_within_45_s(open_screen, worker)
         view.page.clock.install()
         view.open()
         view.log_in()
-        expect(view.page.locator(".live-sign")).to_have_text("Live")
+        expect(view.page.get_by_text("No alerts yet")).to_be_visible()
         view.page.route("**/api/v1/feed", lambda route: route.abort())
         view.page.clock.fast_forward(30_000)
         expect(view.page.locator(".live-sign")).to_have_text("Live")
@@ -110,7 +110,7 @@ def test_a_session_that_was_ended_elsewhere_asks_for_a_login(open_screen, api, w
     with open_screen() as view:
         view.open()
         view.log_in()
-        expect(view.page.locator(".live-sign")).to_have_text("Live")
+        expect(view.page.get_by_text("No alerts yet")).to_be_visible()
         view.context.clear_cookies()
         expect(view.page.get_by_role("button", name="Log in")).to_be_visible()
         view.faults = [fault for fault in view.faults if "401" not in fault]

@@ -182,6 +182,20 @@ def test_an_api_that_is_down_at_first_gets_everything_once(tmp_path):
     assert sink.beats[-1]["n_outbox"] == 0
 
 
+def test_a_fast_file_loses_no_picture_beside_a_live_camera(tmp_path, sink):
+    """A file that is read as fast as it is analysed is analysed whole, also by a worker that runs on."""
+    source = gathering(tmp_path / "in.mp4", 8)
+    site = make_site(tmp_path, sink.url, camera("yard", source), camera("dead", "rtsp://127.0.0.1:9/s"))
+    worker = Running(site)
+
+    def ended():
+        return any(beat["cameras"][0]["state"] == "ended" for beat in sink.beats)
+
+    assert sink.wait_for(ended, LATEST_S)
+    worker.stop.set()
+    assert worker.end(15).n_analysed == 8 * 5
+
+
 def test_one_bad_camera_stops_no_other(tmp_path, sink):
     """A missing file, one that is no video, a camera where nobody listens: the good one is watched."""
     (tmp_path / "text.mp4").write_text("not a video")
