@@ -377,11 +377,11 @@ def test_packets_without_pictures_are_not_online(tmp_path: Path) -> None:
     """Only a decoded picture makes a camera online; packets that give none end in "no picture"."""
     fake = FakeTime()
 
-    def slow_read(source: Source) -> VideoPacket:
+    def nothing(source: Source, packet: VideoPacket) -> list[av.VideoFrame]:
         fake.s += 10.0
-        return Source.read(source)
+        return []
 
-    opener = Mischief(write_video(tmp_path / "a.mp4", n=20), [], read=slow_read, decode=lambda *_: [])
+    opener = Mischief(write_video(tmp_path / "a.mp4", n=20), [], decode=nothing)
     running = run(live_camera("rtsp://cam/s"), clock=fake.clock(), open_source=opener)
     offline = running.wait_state(CameraState.OFFLINE)
     running.stop()
