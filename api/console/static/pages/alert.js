@@ -78,7 +78,8 @@ export function alertPage({ store, me, lastList }, route) {
   }
 
   async function showMedia() {
-    const key = mediaKey(detail);
+    // Boxes and zone need the camera's size, which may become known after the alert.
+    const key = mediaKey(detail) + (camera() ? " placed" : "");
     if (key === shownMedia) return;
     shownMedia = key;
     const { clip, overlay } = detail.media;
