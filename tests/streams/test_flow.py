@@ -102,6 +102,23 @@ def test_a_lossless_board_keeps_every_picture_in_order() -> None:
     assert board.dropped == {}
 
 
+def test_one_camera_may_be_lossless_among_others() -> None:
+    """A camera that joined so is waited for; the others' pictures are still overtaken."""
+    board = board_of("live")
+    board.join("file", lossless=True)
+    stop = threading.Event()
+    for camera in ("live", "file"):
+        board.put(frame(camera, 0), stop)
+    board.put(frame("live", 1), stop)
+    said: list[bool] = []
+    thread = threading.Thread(target=lambda: said.append(board.put(frame("file", 1), stop)))
+    thread.start()
+    assert names(board.take(8, LONG_S)) == [("live", 1), ("file", 0)]
+    thread.join(LONG_S)
+    assert said == [True]
+    assert board.dropped == {"live": 1}
+
+
 def test_a_waiting_put_ends_with_its_stop_or_the_board() -> None:
     """A lossless `put` that nobody takes from returns False once stopped, or once the board is closed."""
     for end in ("stop", "close"):

@@ -373,6 +373,37 @@ def test_a_jump_of_the_cameras_clock_is_a_new_epoch(tmp_path: Path) -> None:
     assert running.sink.names()[:4] == ["begin", "add", "end", "begin"]
 
 
+def test_a_new_size_in_mid_stream_keeps_the_streams_time(tmp_path: Path) -> None:
+    """Where the source tells times, pictures and packets of the new epoch agree on them."""
+
+    def growing(source: Source, packet: VideoPacket) -> list[av.VideoFrame]:
+        frames = Source.decode(source, packet)
+        return [f.reformat(width=320) if f.time >= 1 else f for f in frames]
+
+    opener = Mischief(write_video(tmp_path / "a.mp4", n=20, fps=10), [], decode=growing)
+    running = run(live_camera("rtsp://cam/s"), open_source=opener)
+    running.take_until(lambda: len(running.stamps) >= 20)
+    running.stop()
+    assert [(s.epoch, s.width) for s in running.stamps[:20]] == [(0, 160)] * 10 + [(1, 320)] * 10
+    assert running.sink.times()[10:20] == pytest.approx(times(running.stamps[10:20]), abs=0.002)
+    steps = [b.t - a.t for a, b in pairwise(running.stamps[10:20])]
+    assert steps == pytest.approx([0.1] * 9)
+
+
+def test_a_picture_whose_time_stands_still_is_left_out(tmp_path: Path) -> None:
+    """A repeated picture is counted, and neither analysed nor numbered."""
+
+    def stutter(source: Source, packet: VideoPacket) -> list[av.VideoFrame]:
+        return Source.decode(source, packet) * 2
+
+    opener = Mischief(write_video(tmp_path / "a.mp4", n=8), [], decode=stutter)
+    running = run(live_camera("rtsp://cam/s"), open_source=opener)
+    offline = running.wait_state(CameraState.OFFLINE)
+    running.stop()
+    assert (offline.n_decoded, offline.n_untimed) == (8, 8)
+    assert [s.index for s in running.stamps[:8]] == list(range(8))
+
+
 def test_packets_without_pictures_are_not_online(tmp_path: Path) -> None:
     """Only a decoded picture makes a camera online; packets that give none end in "no picture"."""
     fake = FakeTime()
@@ -405,15 +436,13 @@ def test_a_fault_of_the_recorder_is_not_taken_for_the_cameras(tmp_path: Path) ->
 
 def test_failed_attempts_leave_nothing_behind() -> None:
     """A camera that is off for hundreds of attempts costs no thread and no descriptor."""
-    with silent_camera(until_play=False) as (url, _):
-        pass  # nobody listens any more
     counts: list[tuple[int, int]] = []
 
     def opener(address: Address) -> Source:
         counts.append((threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))))
         return open_source(address)
 
-    running = run(live_camera(url), open_source=opener)
+    running = run(live_camera("rtsp://127.0.0.1:9/s"), open_source=opener)  # nobody listens there
     running.take_until(lambda: len(counts) >= 300)
     running.stop()
     assert "connection refused" in running.states[0].reason

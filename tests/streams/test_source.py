@@ -17,7 +17,7 @@ from support.rtsp import GstServer, missing, silent_camera
 
 from detector.errors import ConfigError, SourceEnded, SourceError, SourceUnreachable, SourceUnreadable
 from streams import source as source_module
-from streams.source import Address, Arrival, Clock, Feed, Source, address_of, open_source
+from streams.source import Address, Arrival, Clock, Feed, Source, VideoPacket, address_of, open_source
 
 PASSWORD = "p@ss:w/rd#1?%"
 WHY_NOT = missing()
@@ -163,6 +163,59 @@ def test_a_bad_packet_is_counted_and_the_stream_goes_on(tmp_path: Path) -> None:
     assert n_packets == 30
     assert 20 <= n_frames <= 30
     assert source.n_bad_packets >= 1
+
+
+class Fussy:
+    """A container that raises some errors before it gives packets."""
+
+    def __init__(self, container: av.container.InputContainer, faults: list[Exception]) -> None:
+        self.container, self.faults = container, faults
+
+    def demux(self, stream: av.VideoStream) -> Iterator[VideoPacket]:
+        if self.faults:
+            raise self.faults.pop(0)
+        yield from self.container.demux(stream)
+
+    def close(self) -> None:
+        self.container.close()
+
+
+def fussy(path: Path, faults: list[Exception], *, live: bool) -> Source:
+    container = av.open(str(path))
+    address = address_of("rtsp://cam/s", "u", "secret", Path()) if live else file(path)
+    return Source(address, Fussy(container, faults), container.streams.video[0])  # type: ignore[arg-type]
+
+
+def damaged() -> av.InvalidDataError:
+    return av.InvalidDataError(1, "Invalid data", "rtsp://u:secret@cam/s")
+
+
+def test_a_damaged_place_in_a_container_is_stepped_over(tmp_path: Path) -> None:
+    """Reads that fail are counted and tried again; nothing but failures is an error."""
+    path = write_video(tmp_path / "a.mp4", n=5)
+    some = fussy(path, [damaged() for _ in range(3)], live=False)
+    assert read_all(some) == (5, 5)
+    assert some.n_bad_reads == 3
+    none = fussy(path, [damaged() for _ in range(60)], live=True)
+    with pytest.raises(SourceUnreachable, match="nothing but damaged data"):
+        none.read()
+    none.close()
+
+
+def test_the_end_of_a_live_stream_is_a_lost_connection(tmp_path: Path) -> None:
+    """A camera has no last picture: its end is worth a retry, and so is an error in mid-stream."""
+    path = write_video(tmp_path / "a.mp4", n=2)
+    source = fussy(path, [], live=True)
+    source.read()
+    source.read()
+    with pytest.raises(SourceUnreachable, match="ended by the camera"):
+        source.read()
+    source.close()
+    lost = fussy(path, [av.ConnectionResetError(104, "Connection reset by peer", "u:secret")], live=True)
+    with pytest.raises(SourceUnreachable, match="Connection reset by peer") as caught:
+        lost.read()
+    assert "secret" not in str(caught.value)
+    lost.close()
 
 
 def unreadable(tmp_path: Path) -> Iterator[tuple[Path, str]]:
@@ -327,10 +380,8 @@ def test_a_camera_with_an_ipv6_address_is_read() -> None:
 
 def test_nobody_listening_is_refused_at_once() -> None:
     """A closed port is told from silence."""
-    with silent_camera(until_play=False) as (url, _):
-        pass
     with pytest.raises(SourceUnreachable, match="connection refused"):
-        open_source(address_of(url, "", "", Path()))
+        open_source(address_of("rtsp://127.0.0.1:9/s", "", "", Path()))
 
 
 @pytest.mark.parametrize("until_play", [False, True])
