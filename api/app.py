@@ -25,6 +25,7 @@ from detector.errors import StorageError
 log = logging.getLogger(__name__)
 
 PREFIX = "/api/v1"
+_WATCH_S = 5.0  # how often silent workers are looked for
 _MAX_JSON = 8 * 1024 * 1024  # bytes; evidence has limits of its own
 _SECURITY = {
     "Content-Security-Policy": (
@@ -93,7 +94,7 @@ async def _tell_silent_workers(store: Store, live: Feed) -> None:
     """Tell listeners of cameras whose worker fell silent: nothing else would, since nothing was written."""
     states: dict[str, object] = {}
     while True:
-        await asyncio.sleep(5)
+        await asyncio.sleep(_WATCH_S)
         try:
             found = await store.cameras.all()
         except StorageError:

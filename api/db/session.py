@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_S = 5.0  # how long a write waits for another process's lock before it is refused
 _SLOW_WRITE_S = 2.0  # a write that takes longer is told as a problem
+_CLOSE_S = 5.0  # how long closing waits for what is still under way
 _WRITES = "watchpost_writes"
 
 
@@ -63,6 +64,9 @@ class Database:
         self._lock = asyncio.Lock()
         self._write_since: float | None = None  # monotonic s
         self._refused = ""  # why the last write failed
+        self._n_open = 0  # transactions under way
+        self._idle = asyncio.Event()
+        self._idle.set()
         try:
             self._engine = create_async_engine(url, **_engine_options(self.kind))
         except ModuleNotFoundError as error:
@@ -80,13 +84,18 @@ class Database:
             await write.connection.run_sync(_upgrade)
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection once its transaction has ended: one closed under a task would hang the task."""
+        try:
+            async with asyncio.timeout(_CLOSE_S):
+                await self._idle.wait()
+        except TimeoutError:
+            log.error("database closed while in use transactions=%d", self._n_open)
         await self._engine.dispose()
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """A consistent view; raises StorageError."""
-        with _mapped(self.kind):
+        with self._under_way(), _mapped(self.kind):
             async with self._engine.begin() as connection:
                 yield connection
 
@@ -96,7 +105,7 @@ class Database:
         async with self._lock:
             self._write_since = time.monotonic()
             try:
-                with _mapped(self.kind):
+                with self._under_way(), _mapped(self.kind):
                     async with self._writer.begin() as connection:
                         write = Write(connection)
                         yield write
@@ -108,6 +117,17 @@ class Database:
                 raise
             finally:
                 self._write_since = None
+
+    @contextmanager
+    def _under_way(self) -> Iterator[None]:
+        self._n_open += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._n_open -= 1
+            if self._n_open == 0:
+                self._idle.set()
 
     def problems(self) -> list[str]:
         """Why a write may not succeed now; empty when all is well."""

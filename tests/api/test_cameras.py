@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from support.api import Api
 
+from api.app import _tell_silent_workers
 from api.db.session import AlertNews, News
+from api.schemas import CameraOut
+from detector.errors import StorageError
 
 pytestmark = pytest.mark.anyio
 
@@ -71,6 +75,36 @@ async def test_a_silent_worker_makes_its_cameras_offline(api: Api) -> None:
     await api.worker.post("/heartbeat", json=_pulse("ended", "the file ended"))
     api.clock.pass_s(3600)
     assert await state() == ("ended", "the file ended")
+
+
+async def test_listeners_are_told_of_a_silent_worker(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is written when a worker dies, yet the consoles hear that its cameras are offline, once."""
+    monkeypatch.setattr("api.app._WATCH_S", 0.005)
+    await api.worker.post("/heartbeat", json=_pulse())
+    looks, found = 0, asyncio.Event()
+    read = api.service.store.cameras.all
+
+    async def counted() -> list[CameraOut]:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            raise StorageError("busy")  # must not end the watch
+        if looks > 4:
+            found.set()
+        cameras = await read()
+        api.clock.pass_s(15)
+        return cameras
+
+    monkeypatch.setattr(type(api.service.store.cameras), "all", lambda _self: counted())
+    listener = api.service.feed.listen()
+    watch = asyncio.create_task(_tell_silent_workers(api.service.store, api.service.feed))
+    async with asyncio.timeout(10):
+        await found.wait()
+    watch.cancel()
+    message = listener.queue.get_nowait()
+    assert message is not None
+    assert b"worker silent since" in message.chunk
+    assert listener.queue.empty()
 
 
 async def test_a_camera_that_never_spoke_is_not_online(api: Api) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
 import time
 from pathlib import Path
@@ -13,7 +14,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
 from api.app import create_app
-from api.db.store import open_store
+from api.db.store import Store, open_store
 from api.db.tables import metadata
 from api.settings import Settings
 from detector.errors import ConfigError, StorageError
@@ -96,3 +97,22 @@ async def test_the_start_is_quick_and_can_be_repeated(tmp_path: Path) -> None:
         async with app.router.lifespan_context(app):
             pass
     assert time.perf_counter() - began < 4.0
+
+
+@pytest.mark.anyio
+async def test_closing_waits_for_what_is_under_way(tmp_path: Path) -> None:
+    """A task cancelled in the middle of a read ends, whatever the moment, although the database closes."""
+    async with asyncio.timeout(20):
+        for turns in range(0, 60, 3):
+            async with open_store(Settings(data_dir=tmp_path)) as store:
+                reading = asyncio.create_task(_read_on(store))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                reading.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await reading
+
+
+async def _read_on(store: Store) -> None:
+    while True:
+        await store.cameras.all()
