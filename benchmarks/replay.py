@@ -36,6 +36,9 @@ from streams.worker import build_detector
 ORIGIN = datetime(1970, 1, 1, tzinfo=UTC)
 _NAMESPACE = UUID("2f6f0c3e-8a0e-5d0b-9d55-0b7f6f2f9c11")
 
+# A file may be a picture or two short of its own count (an edit list, a dropped tail) and be whole.
+_MISSING_SHARE = 0.02
+
 Progress = Callable[[str, int, int], None]
 
 
@@ -44,16 +47,24 @@ class Replayed:
     """What a replay did, for a person; nothing of it is in the file."""
 
     n_pictures: int
+    n_declared: int
     n_alerts: int
     wall_s: float
     stream_s: float
 
     def text(self) -> str:
-        """One line."""
-        return (
+        """One line; a second one when the recording holds fewer pictures than it declares."""
+        told = (
             f"{self.n_pictures} pictures ({self.stream_s:.1f} s of recording) in {self.wall_s:.1f} s, "
             f"{self.n_pictures / max(self.wall_s, 1e-9):.1f} a second; {self.n_alerts} alerts"
         )
+        missing = self.n_declared - self.n_pictures
+        if missing > _MISSING_SHARE * self.n_declared:
+            told += (
+                f"\nwarning: the recording declares {self.n_declared} pictures and {missing} of them could not be "
+                "read; it may be cut short or damaged, and nothing is known of what they showed"
+            )
+        return told
 
 
 def replay(video: Path, site: Site, camera_id: str | None, out: Path, progress: Progress) -> Replayed:
@@ -62,8 +73,8 @@ def replay(video: Path, site: Site, camera_id: str | None, out: Path, progress: 
     Raises ConfigError, ModelError, SourceUnreadable, StorageError.
     """
     camera = _camera_of(site, camera_id, video)
-    detector = build_detector(site)
     source_sha256 = _hash_of(Path(camera.address.url))
+    detector = build_detector(site)
     seed = f"{source_sha256} {site.config_hash} {detector.model_sha256} {camera.id}"
     run = Run(
         run_id=uuid5(_NAMESPACE, seed),
@@ -88,12 +99,13 @@ def replay(video: Path, site: Site, camera_id: str | None, out: Path, progress: 
         "model_sha256": run.model_sha256,
         "config_hash": run.config_hash,
         "n_pictures": judge.n_pictures,
+        "n_declared": judge.n_declared,
         "n_decoded": health.n_decoded,
         "alerts": judge.alerts,
     }
     _write(document, out)
     n_alerts = len({alert["alert_id"] for alert in judge.alerts})
-    return Replayed(judge.n_pictures, n_alerts, time.perf_counter() - started, health.t)
+    return Replayed(judge.n_pictures, judge.n_declared, n_alerts, time.perf_counter() - started, health.t)
 
 
 class _Judge(Board):
@@ -105,7 +117,7 @@ class _Judge(Board):
         self.alerts: list[dict[str, Any]] = []
         self._camera, self._run, self._detector, self._progress = camera, run, detector, progress
         self._scene = Scene(camera.id, run.run_id, camera.build_rules())
-        self._total = _n_pictures(Path(camera.address.url))
+        self.n_declared = _n_pictures(Path(camera.address.url))
 
     def watch(self) -> CameraHealth:
         """Read the recording to its end. Raises SourceUnreadable."""
@@ -123,7 +135,7 @@ class _Judge(Board):
         detections = self._detector.detect([frame])[0]
         self._tell(self._scene.step(frame.stamp, detections).alerts)
         self.n_pictures += 1
-        self._progress("pictures", self.n_pictures, max(self._total, self.n_pictures))
+        self._progress("pictures", self.n_pictures, max(self.n_declared, self.n_pictures))
         return True
 
     def _tell(self, alerts: list[Alert]) -> None:
@@ -162,7 +174,7 @@ def _hash_of(video: Path) -> str:
 
 
 def _n_pictures(video: Path) -> int:
-    """How many pictures the file says it has, for the progress bar; 0: it does not say."""
+    """How many pictures the file declares; 0: it does not say."""
     try:
         with av.open(str(video)) as container:
             return container.streams.video[0].frames if container.streams.video else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from uuid import UUID
 
+import av
 import pytest
 from support.site import camera, gathering, make_site, write_network
 
@@ -70,6 +71,24 @@ def test_an_alert_open_at_the_end_is_closed(tmp_path, site):
     alerts = json.loads((tmp_path / "out.json").read_text())["alerts"]
     assert [alert["phase"] for alert in alerts] == ["opened", "closed"]
     assert alerts[1]["facts"]["end_reason"] == "source ended"
+
+
+def test_a_recording_cut_short_is_said_to_be(tmp_path, video, site):
+    """A file that declares 140 pictures and holds half of them is judged as far as it goes, with a warning."""
+    whole = tmp_path / "whole.mp4"
+    with av.open(str(video)) as src, av.open(str(whole), "w", options={"movflags": "faststart"}) as dst:
+        stream = dst.add_stream_from_template(src.streams.video[0])
+        for packet in src.demux(src.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                dst.mux(packet)
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
+    assert "warning" not in replay(whole, site, "yard", tmp_path / "whole.json", quiet).text()
+    done = replay(cut, site, "yard", tmp_path / "cut.json", quiet)
+    assert 0 < done.n_pictures < 120
+    assert done.n_declared == json.loads((tmp_path / "cut.json").read_text())["n_declared"] == 140
+    assert f"declares 140 pictures and {140 - done.n_pictures} of them could not be read" in done.text()
 
 
 def test_the_other_cameras_rules_are_not_asked(tmp_path, video, site):
