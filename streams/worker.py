@@ -193,7 +193,9 @@ class Worker:
         clock = replace(outside.clock, wait=partial(_wait_and_cut, outside.clock.wait, recorder))
         reader = Reader(camera, self._board, recorder, self._noted, replace(outside, clock=clock))
         desk = Desk(self._outbox, self._folder, requests, self._abandon)
-        self._watched[camera.id] = Watched(camera, reader, Analysis(camera, self._run, desk))
+        self._watched[camera.id] = Watched(
+            camera, reader, Analysis(camera, self._run, desk, lambda: reader.health)
+        )
 
         def run(stop: threading.Event) -> None:
             reader.run(stop)

@@ -332,3 +332,25 @@ def test_undelivered_rows_are_counted_and_kept(tmp_path):
     sink.close()
     assert phases(sink) == ["opened", "closed"]
     assert len(sink.media) == 3
+
+
+def test_a_camera_that_gives_nothing_is_told_to_people(tmp_path, monkeypatch):
+    """Nobody listens at its address: a blind alert reaches the service, with why it has no evidence."""
+    api = start_api(tmp_path)
+    monkeypatch.setenv("WATCHPOST_TOKEN", api.token)
+    dead = camera("dead", tmp_path / "x.mp4") | {"source": "rtsp://127.0.0.1:9/s"}
+    dead["blind"] = {"hold_s": 2.5, "gap_s": 2.0, "close_s": 5.0}
+    running = Running(make_site(tmp_path, api.base_url, dead))
+    client, deadline = api.log_in("operator"), time.monotonic() + LATEST_S
+    items = []
+    while not (items and items[0]["media"]["clip"]["state"] == "missing") and time.monotonic() < deadline:
+        items = client.get("/api/v1/alerts").json()["items"]
+        running.stop.wait(0.1)
+    running.stop.set()
+    running.end()
+    [alert] = client.get("/api/v1/alerts").json()["items"]
+    client.close()
+    api.stop()
+    assert (alert["rule"], alert["severity"], alert["facts"]["kind"]) == ("blind", "high", "offline")
+    assert alert["facts"]["end_reason"] == "service stopped"
+    assert {media["reason"] for media in alert["media"].values()} == {"no picture has come yet"}
