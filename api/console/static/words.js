@@ -30,6 +30,7 @@ const LABELS = {
   speed_bh_s: "Speed of the group",
   spread_bh: "Spread of the group",
   end_reason: "Why it ended",
+  follows: "Carries on",
   min_people: "People needed",
   core_people: "Who must stay",
   core_share: "Share they must stay",
