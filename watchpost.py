@@ -291,6 +291,23 @@ def drill_kills(
         raise typer.Exit(1)
 
 
+@drill_app.command("soak")
+def drill_soak(
+    minutes: Annotated[float, typer.Option(min=0.1, help="How long.")] = 10.0,
+    json_out: JsonOut = None,
+) -> None:
+    """Bad RTSP cameras on a real worker: frames, drops, memory, descriptors, threads, time to reconnect."""
+    from benchmarks.soak import soak
+
+    with Bars() as show:
+        report = soak(minutes, _stop_on_signals(), show)
+    report.show(_table_console(json_out))
+    if json_out:
+        report.write(json_out)
+    if not report.verdict.right:
+        raise typer.Exit(1)
+
+
 def _table_console(json_out: Path | None) -> Console:
     """Tables go to standard error when standard output carries the JSON object."""
     return err if str(json_out) == "-" else out

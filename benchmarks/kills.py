@@ -15,25 +15,18 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-import shutil
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
-from api.schemas import MediaState
 from benchmarks.children import Child, House
-from benchmarks.ledger import OPENED, Arrived, Verdict, arrivals, judge, owed_by, prepare
-from benchmarks.report import Figure, Report, write_json
-from benchmarks.scripted import DETECTOR, write_films, write_network
+from benchmarks.drills import DrillReport, Progress, in_new_folder, media_of, stray
+from benchmarks.ledger import OPENED, arrivals, judge, owed_by, prepare
+from benchmarks.report import Figure, Report
+from benchmarks.scripted import DETECTOR, RULE, ZONE, write_films, write_network
 from streams.outbox import Outbox
-
-Progress = Callable[[str, int, int], None]
 
 READY_S = 60.0  # to start, and for the next alert: much more than is needed on a busy machine
 DELIVER_S = 180.0
@@ -41,7 +34,6 @@ _START_SHARE = 0.2  # of the kills, while the process starts
 _START_S = 3.0  # it may be killed as late as this after its start without having done anything
 _AFTER_S = 0.4  # a kill at work comes at most so much after what was waited for
 _MOST = 3  # alerts, or things stored, that are waited for before a kill at work
-_MAX_SHOWN = 20
 _STORED = re.compile(" (alert|media) stored ")  # the service's word for each phase and each piece of evidence
 
 # Seconds of a film, and from when to when three people stand together in it. Played round and round.
@@ -51,56 +43,16 @@ _FILMS: Mapping[str, tuple[float, float, float]] = {
     "dock": (3.4, 0.4, 3.0),
 }
 _EMPTY = {"empty": (30.0, 0.0, 0.0)}
-_ZONE = {"name": "lawn", "polygon": [[0.1, 0.2], [0.9, 0.2], [0.9, 0.97], [0.1, 0.97]]}
-_RULE = {
-    "rule": "gathering", "zone": "lawn", "min_people": 3, "hold_s": 0.4, "gap_s": 0.3, "close_s": 0.5,
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class KillsReport:
-    """What the drill saw. `folder` is still there, with databases and logs, when something was not right."""
-
-    verdict: Verdict
-    report: Report
-    folder: Path
-
-    def show(self, console: Console) -> None:
-        """Print what is not as it must be, then the figures."""
-        for what, lines in self.verdict.as_json().items():
-            for line in lines[:_MAX_SHOWN]:
-                console.print(f"{what}: {line}", highlight=False)
-            if len(lines) > _MAX_SHOWN:
-                console.print(f"{what}: {len(lines) - _MAX_SHOWN} more")
-        if not self.verdict.right:
-            console.print(f"databases and logs: {self.folder}", highlight=False)
-        self.report.show(console)
-        console.print(f"lost {len(self.verdict.lost)}, duplicated {len(self.verdict.duplicated)}")
-
-    def write(self, path: Path) -> None:
-        """Write the figures and every line of the verdict as JSON."""
-        write_json({**self.verdict.as_json(), **self.report.as_json()}, path)
 
 
 def kills(
     n: int, seed: int, stop: threading.Event, progress: Progress, parent: Path | None = None
-) -> KillsReport:
-    """Kill `n` times and judge, in a new folder below `parent` (None: of the system's temporary folder).
-
-    Raises DrillError, and leaves the folder, when worker or service do not run at all.
-    """
-    folder = Path(tempfile.mkdtemp(prefix="watchpost-kills-", dir=parent))
-    try:
-        done = _kills(n, seed, stop, progress, folder)
-    except KeyboardInterrupt:
-        shutil.rmtree(folder)
-        raise
-    if done.verdict.right:
-        shutil.rmtree(folder)
-    return done
+) -> DrillReport:
+    """Kill `n` times and judge. Raises DrillError when worker or service do not run at all."""
+    return in_new_folder("kills", parent, lambda folder: _kills(n, seed, stop, progress, folder))
 
 
-def _kills(n: int, seed: int, stop: threading.Event, progress: Progress, folder: Path) -> KillsReport:
+def _kills(n: int, seed: int, stop: threading.Event, progress: Progress, folder: Path) -> DrillReport:
     began_s = time.monotonic()
     networks = write_network(folder / "networks")
     write_films(folder, {**_FILMS, **_EMPTY})
@@ -113,7 +65,7 @@ def _kills(n: int, seed: int, stop: threading.Event, progress: Progress, folder:
     owed = owed_by(house.outbox, drill.lives)
     arrived = asyncio.run(arrivals(house.settings))
     verdict = judge(owed, arrived)
-    verdict.strange.extend(_stray(house))
+    verdict.strange.extend(stray(house))
     figures = {
         "lost": len(verdict.lost),
         "duplicated": len(verdict.duplicated),
@@ -121,7 +73,7 @@ def _kills(n: int, seed: int, stop: threading.Event, progress: Progress, folder:
         "alerts": len(arrived),
         "phases": len(owed.committed),
         "told": len(owed.told),
-        **_media(arrived),
+        **media_of(arrived),
         "interrupted": sum(alert.end == "interrupted" for alert in arrived),
         "followed": sum(alert.follows != "" for alert in arrived),
         "of_worker": drill.n_killed["worker"],
@@ -130,7 +82,7 @@ def _kills(n: int, seed: int, stop: threading.Event, progress: Progress, folder:
         "seconds": round(time.monotonic() - began_s, 1),
     }
     report = Report.of([_figure(name, value, n, seed) for name, value in figures.items()])
-    return KillsReport(verdict, report, folder)
+    return DrillReport(verdict, report, folder)
 
 
 class _Drill:
@@ -212,23 +164,9 @@ def _count(told: re.Pattern[str], lines: list[str]) -> int:
 def _camera(name: str, folder: Path, **more: Any) -> dict[str, Any]:
     table = {
         "id": name, "source": str(folder / f"{name}.mp4"), "analyse_fps": 10.0, "loop": True,
-        "zones": [_ZONE], "rules": [_RULE],
+        "zones": [ZONE], "rules": [RULE],
     }  # fmt: skip
     return table | more
-
-
-def _media(arrived: list[Arrived]) -> dict[str, int]:
-    states = [state for alert in arrived for state in alert.media.values()]
-    return {
-        "media_complete": states.count(MediaState.READY),
-        "media_missing": states.count(MediaState.MISSING),
-    }
-
-
-def _stray(house: House) -> list[str]:
-    """Files that nobody will ever look for again."""
-    half = house.settings.data_dir.rglob("*.part")
-    return [f"left behind: {path}" for path in [*half, *(house.state_dir / "evidence").iterdir()]]
 
 
 def _figure(name: str, value: float, n: int, seed: int) -> Figure:

@@ -23,7 +23,8 @@ from api.db.store import open_store
 from api.schemas import MediaKind
 from api.settings import Settings
 from benchmarks.children import Child, DrillError, House
-from benchmarks.kills import KillsReport, kills
+from benchmarks.drills import DrillReport
+from benchmarks.kills import kills
 from benchmarks.ledger import Arrived, Owed, Verdict, arrivals, judge, owed_by, prepare, told_in
 from benchmarks.report import Report
 from detector.types import Phase
@@ -207,7 +208,7 @@ def test_leaving_the_house_ends_what_it_started(tmp_path):
 
 def test_the_command_fails_when_something_is_lost(monkeypatch, tmp_path):
     """Exit code 1, the lines printed and where the evidence of it lies, all of them in the JSON."""
-    report = KillsReport(Verdict(lost=["the end of alert a"]), Report([], {}, "unknown"), tmp_path / "kept")
+    report = DrillReport(Verdict(lost=["the end of alert a"]), Report([], {}, "unknown"), tmp_path / "kept")
     monkeypatch.setattr(benchmarks.kills, "kills", lambda *_: report)
     monkeypatch.setattr(watchpost, "_stop_on_signals", threading.Event)
     out = tmp_path / "out.json"

@@ -15,9 +15,9 @@ from typing import Any
 import av
 import pytest
 from support.footage import join, noise, write_raw, write_ts, write_video
-from support.rtsp import GstServer, missing, silent_camera
 
 from api.schemas import CameraState
+from benchmarks.rtsp import GstServer, missing, silent_camera
 from detector.errors import SourceUnreachable, SourceUnreadable
 from detector.types import Stamp
 from streams.config import Camera

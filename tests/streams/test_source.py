@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.footage import noise, write_audio, write_raw, write_ts, write_video
-from support.rtsp import GstServer, missing, silent_camera
 
+from benchmarks.rtsp import GstServer, missing, silent_camera
 from detector.errors import ConfigError, SourceEnded, SourceError, SourceUnreachable, SourceUnreadable
 from streams import source as source_module
 from streams.source import Address, Arrival, Clock, Feed, Source, VideoPacket, address_of, open_source

@@ -1,13 +1,7 @@
-#!/usr/bin/python3
-"""RTSP peers for tests, on loopback: a real GStreamer server, and one that goes silent on purpose.
-
-As a script, under Debian's own Python (it has GStreamer's bindings):
-    rtsp.py PORT [--address A] [--user U --password P] [--launch 'GST']      prints the bound port when ready
-"""
+"""RTSP cameras on loopback, for drills and tests: a real GStreamer server, and one that goes silent on purpose."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import signal
@@ -18,10 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SYSTEM_PYTHON = "/usr/bin/python3"
-LIVE = (
-    "( videotestsrc is-live=true ! video/x-raw,width=320,height=180,framerate=15/1"
-    " ! x264enc tune=zerolatency key-int-max=15 ! rtph264pay name=pay0 pt=96 )"
-)
+_SCRIPT = Path(__file__).resolve().with_name("gst_server.py")
 _SDP = (
     "v=0\r\no=- 0 0 IP4 127.0.0.1\r\ns=t\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\na=control:*\r\n"
     "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\n"
@@ -42,9 +33,17 @@ class GstServer:
     """A GStreamer RTSP server in a process of its own; its stream is at /s."""
 
     def __init__(
-        self, *, port: int = 0, address: str = "127.0.0.1", login: tuple[str, str] = ("", "")
+        self,
+        *,
+        port: int = 0,
+        address: str = "127.0.0.1",
+        login: tuple[str, str] = ("", ""),
+        launch: str = "",
+        loss: float = 0.0,
     ) -> None:
-        command = [SYSTEM_PYTHON, str(Path(__file__).resolve()), str(port), "--address", address]
+        command = [SYSTEM_PYTHON, str(_SCRIPT), str(port), "--address", address, "--loss", str(loss)]
+        if launch:
+            command += ["--launch", launch]
         if login[0]:
             command += ["--user", login[0], "--password", login[1]]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -127,44 +126,3 @@ def _answer(method: str, number: str) -> bytes:
     body = _SDP if method == "DESCRIBE" else ""
     head = heads.get(method, "Session: 1\r\n")
     return f"RTSP/1.0 200 OK\r\nCSeq: {number}\r\n{head}\r\n{body}".encode()
-
-
-def _serve_gst() -> None:
-    import gi  # only Debian's own Python has it
-
-    gi.require_version("Gst", "1.0")
-    gi.require_version("GstRtspServer", "1.0")
-    from gi.repository import GLib, Gst, GstRtspServer
-
-    parser = argparse.ArgumentParser()
-    parser.add_argument("port")
-    parser.add_argument("--address", default="127.0.0.1")
-    parser.add_argument("--user")
-    parser.add_argument("--password")
-    parser.add_argument("--launch", default=LIVE)
-    told = parser.parse_args()
-    Gst.init(None)
-    server = GstRtspServer.RTSPServer()
-    server.set_address(told.address)
-    server.set_service(told.port)
-    factory = GstRtspServer.RTSPMediaFactory()
-    factory.set_launch(told.launch)
-    factory.set_shared(True)
-    if told.user:
-        auth = GstRtspServer.RTSPAuth()
-        token = GstRtspServer.RTSPToken()
-        token.set_string("media.factory.role", "user")
-        auth.add_basic(GstRtspServer.RTSPAuth.make_basic(told.user, told.password), token)
-        server.set_auth(auth)
-        rights = GstRtspServer.RTSPPermissions()
-        rights.add_permission_for_role("user", "media.factory.access", True)
-        rights.add_permission_for_role("user", "media.factory.construct", True)
-        factory.set_permissions(rights)
-    server.get_mount_points().add_factory("/s", factory)
-    server.attach(None)
-    os.write(1, f"{server.get_bound_port()}\n".encode())
-    GLib.MainLoop().run()
-
-
-if __name__ == "__main__":
-    _serve_gst()
