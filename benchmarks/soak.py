@@ -64,19 +64,27 @@ def use_of(pid: int, at_s: float) -> Use:
 
 
 def figures_of(uses: Sequence[Use]) -> dict[str, float]:
-    """What `uses` show once the process is warm: by median of the first and of the last fifth, and by slope."""
+    """What `uses` show once the process is warm: medians of the first and the last fifth, and slopes."""
     fifth = max(1, round(len(uses) * _WARM_SHARE))
     warm = uses[fifth:] or uses
     first, last = warm[:fifth], warm[-fifth:]
-    hours = [use.at_s / 3600 for use in warm]
-    memory = [use.memory_mb for use in warm]
-    slope = float(np.polyfit(hours, memory, 1)[0]) if len(warm) > 1 else 0.0
-    found = {"memory_mb_max": max(memory), "memory_slope_mb_per_h": slope}
+    found = {
+        "memory_mb_max": max(use.memory_mb for use in warm),
+        "memory_slope_mb_per_h": _slope(warm),
+        "memory_slope_2nd_half_mb_per_h": _slope(uses[len(uses) // 2 :]),  # a heap grows in steps at first
+    }
     for name, of in (("descriptors", "n_descriptors"), ("threads", "n_threads")):
         found[f"{name}_first"] = _median(getattr(use, of) for use in first)
         found[f"{name}_last"] = _median(getattr(use, of) for use in last)
         found[f"{name}_max"] = max(getattr(use, of) for use in warm)
     return {name: round(value, 1) for name, value in found.items()}
+
+
+def _slope(uses: Sequence[Use]) -> float:
+    """Of the memory, MB an hour."""
+    if len(uses) < 2:
+        return 0.0
+    return float(np.polyfit([use.at_s / 3600 for use in uses], [use.memory_mb for use in uses], 1)[0])
 
 
 class Dying:

@@ -27,8 +27,16 @@ def test_a_leak_shows_as_a_slope_and_the_start_does_not():
     """36 MB an hour is told as such; what is allocated in the first fifth of the time is no slope."""
     leak = figures_of(uses(lambda second: 200 + second / 100))
     assert leak["memory_slope_mb_per_h"] == pytest.approx(36)
+    assert leak["memory_slope_2nd_half_mb_per_h"] == pytest.approx(36)
     assert leak["memory_mb_max"] == pytest.approx(206, abs=0.1)
     assert figures_of(uses(lambda second: min(200, 2 * second)))["memory_slope_mb_per_h"] == 0
+
+
+def test_a_heap_that_has_found_its_size_shows_in_the_second_half():
+    """Growth that ends after 4 of 10 minutes is a slope of the whole and none of the second half."""
+    steps = figures_of(uses(lambda second: min(240, second)))
+    assert steps["memory_slope_mb_per_h"] > 10
+    assert steps["memory_slope_2nd_half_mb_per_h"] == pytest.approx(0, abs=0.05)
 
 
 def test_descriptors_are_compared_at_both_ends():
