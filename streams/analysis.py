@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
@@ -22,6 +22,7 @@ from detector.errors import StorageError
 from detector.rules.blind import Kind, Link, Sentinel
 from detector.scene import Scene
 from detector.types import Alert, Detections, Phase, Stamp
+from streams.aftermath import Follows
 from streams.config import Camera
 from streams.evidence import Folder, OverlayHistory
 from streams.flow import Pipe
@@ -65,6 +66,7 @@ class Run:
     model_sha256: str
     provider: str
     config_hash: str
+    follows: Follows = field(default_factory=Follows)
 
     def provenance(self, alert: Alert) -> Provenance:
         """What exactly produced this alert."""
@@ -223,6 +225,7 @@ class Analysis:
                 counts.covered_s += step_s
 
     def _put(self, alert: Alert, judged_at: datetime) -> None:
+        alert = self._run.follows.mark(alert)
         log.info(
             "alert camera_id=%s rule=%s zone=%s phase=%s severity=%s t=%.1f alert_id=%s",
             alert.camera_id, alert.rule, alert.zone, alert.phase.value, alert.severity.value, alert.t,

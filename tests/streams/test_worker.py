@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 import threading
 import time
+from datetime import datetime
 
 import av
 import numpy as np
@@ -18,6 +21,8 @@ from support.site import camera, gathering, make_site, write_network
 
 import streams.worker
 from api.schemas import CameraState, MediaKind
+from benchmarks.report import ROOT
+from benchmarks.sitefile import write_site
 from detector.errors import ConfigError, StorageError, WatchError
 from detector.types import Phase
 from streams.outbox import Outbox
@@ -275,6 +280,31 @@ def test_what_a_killed_worker_left_is_settled(tmp_path, sink):
     assert "interrupted" in sink.media[first, "clip"]
     assert len(sink.media) == 6
     assert list((state / "evidence").iterdir()) == []
+
+
+def test_a_killed_worker_is_carried_on_by_the_next(tmp_path, sink):
+    """SIGKILL amid a gathering: its alert is closed as interrupted, the next run's one follows it (API-01)."""
+    film = gathering(tmp_path / "in.mp4", 30)
+    site = write_site(
+        tmp_path / "site.toml",
+        {"state_dir": "state", "api_url": sink.url},
+        {"network": "pixelcode", "provider": "cpu", "threads": 1},
+        [camera("yard", film, pace="realtime", loop=True)],
+    )
+    command = [sys.executable, "-m", "watchpost", "work", "-c", str(site)]
+    for n_runs in (1, 2):
+        with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as worker:
+            try:
+                assert sink.wait_for(lambda n=n_runs: phases(sink).count("opened") == n, LATEST_S)
+            finally:
+                worker.kill()
+    assert phases(sink) == ["opened", "closed", "opened"]
+    opened, closed, again = sink.alerts.values()
+    assert closed["alert_id"] == opened["alert_id"] != again["alert_id"]
+    assert closed["facts"]["end_reason"] == "interrupted"
+    times = (opened["at"], closed["at"], again["started_at"])
+    assert times == tuple(sorted(times, key=datetime.fromisoformat))
+    assert again["facts"]["follows"] == opened["alert_id"]
 
 
 def test_two_workers_do_not_share_a_state_folder(tmp_path, sink):

@@ -44,6 +44,7 @@ const LABELS = {
   min_likeness: "View lost below (likeness)",
   max_shift_share: "Moved above (displaced by)",
   frozen_s: "Frozen after",
+  follows: "Carries on",
   min_people: "People needed",
   core_people: "Who must stay",
   core_share: "Share they must stay",
