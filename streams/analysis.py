@@ -212,7 +212,9 @@ class Analysis:
         try:
             path = self._desk.folder.write(alert_id, kind, content)
         except StorageError as error:
-            log.warning("no %s alert_id=%s error=%s", kind.value, alert_id, error)
+            log.warning(
+                "no %s camera_id=%s alert_id=%s error=%s", kind.value, self._camera.id, alert_id, error
+            )
             reason = f"{error.what}: {error.got}" if error.got else error.what
             self._desk.outbox.put_missing(alert_id, kind, reason)
         else:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 
 from api.schemas import Name, Slug
 from detector.errors import ConfigError
@@ -47,6 +47,16 @@ class _Section(BaseModel):
 _S = TypeVar("_S", bound=_Section)
 
 
+def _host_port(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    if text and not (
+        bare and port.isascii() and port.isdigit() and int(port) < 65536 and (":" in bare) == (bare != host)
+    ):
+        raise ValueError("wanted host:port, an IPv6 host in brackets")
+    return text
+
+
 class WorkerSection(_Section):
     """`[worker]`: where state lies and where alerts go."""
 
@@ -56,6 +66,7 @@ class WorkerSection(_Section):
     api_url: Annotated[str, Field(pattern=r"^https?://[^\s@]+$")] = "http://127.0.0.1:8000"
     token_file: Path | None = Field(default=None, strict=False)  # holds the worker's token and nothing else
     worker_id: Slug = "worker"
+    metrics_listen: Annotated[str, AfterValidator(_host_port)] = ""  # where Prometheus asks; "": nowhere
 
     def token(self, environ: Mapping[str, str] = os.environ) -> SecretStr:
         """The worker's token: $WATCHPOST_TOKEN, else the content of `token_file`. Raises ConfigError."""

@@ -23,6 +23,7 @@ from streams.evidence import tile
 from streams.flow import Board
 from streams.outbox import Outbox
 from streams.reader import CameraHealth, Reader
+from streams.recorder import Recorder
 
 log = logging.getLogger(__name__)
 
@@ -38,9 +39,19 @@ class Watched:
     camera: Camera
     reader: Reader
     analysis: Analysis
+    recorder: Recorder
     started_s: float = field(default_factory=time.monotonic)
     told_size: tuple[int, int] | None = None  # as last registered
     told_picture: tuple[int, float] | None = None  # index and moment of the picture last sent
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """Which cameras there are. A new one takes its place when that changes, so any thread may read it."""
+
+    watched: Mapping[str, Watched]
+    rejected: Mapping[str, str] = field(default_factory=dict)  # camera id -> what is wrong in the site file
+    removed: frozenset[str] = frozenset()  # camera ids that were watched, and are not wanted any more
 
 
 class Pulse:
@@ -50,12 +61,12 @@ class Pulse:
         self,
         worker_id: str,
         client: httpx.Client,
-        cameras: Mapping[str, Watched],
+        census: Callable[[], Census],
         board: Board,
         outbox: Outbox,
         now: Callable[[], datetime] = now_utc,
     ) -> None:
-        self._worker_id, self._client, self._cameras = worker_id, client, cameras
+        self._worker_id, self._client, self._census = worker_id, client, census
         self._board, self._outbox, self._now = board, outbox, now
         self._down = ""
 
@@ -67,17 +78,18 @@ class Pulse:
 
     def beat(self) -> bool:
         """Register what is new, send a heartbeat and the pictures that are due. False: not taken."""
+        census = self._census()
         try:
-            for watched in self._cameras.values():
+            for watched in census.watched.values():
                 self._register(watched)
-            self._send("POST", "heartbeat", self._heartbeat().model_dump_json())
-            for watched in self._cameras.values():
+            self._send("POST", "heartbeat", self._heartbeat(census).model_dump_json())
+            for watched in census.watched.values():
                 self._send_picture(watched)
         except (DeliveryError, StorageError) as error:
             if not self._down:
                 log.warning("heartbeat not taken error=%s", error)
             self._down = str(error)
-            for watched in self._cameras.values():
+            for watched in census.watched.values():
                 watched.told_size = None  # an API that was away is told everything again
             return False
         self._down = ""
@@ -95,7 +107,7 @@ class Pulse:
             log.error("camera refused camera_id=%s error=%s", watched.camera.id, error)
         watched.told_size = size
 
-    def _heartbeat(self) -> HeartbeatIn:
+    def _heartbeat(self, census: Census) -> HeartbeatIn:
         dropped = self._board.dropped
         return HeartbeatIn(
             worker_id=self._worker_id,
@@ -103,7 +115,7 @@ class Pulse:
             n_outbox=self._outbox.n_waiting,
             n_refused=self._outbox.n_refused,
             cameras=[
-                health_of(watched, dropped.get(camera_id, 0)) for camera_id, watched in self._cameras.items()
+                health_of(watched, dropped.get(camera_id, 0)) for camera_id, watched in census.watched.items()
             ],
         )
 

@@ -86,6 +86,7 @@ class CameraHealth:
     n_decode_errors: int = 0  # packets that could not be read or decoded
     n_untimed: int = 0  # pictures left out because their time did not go forward
     n_connects: int = 0  # attempts to open
+    arrived_s: float | None = None  # monotonic, of the newest picture
     estimated_time: bool = False  # the source tells no time: counted (file) or taken from arrival (live)
 
 
@@ -226,6 +227,7 @@ class Reader:
             n_decoded=health.n_decoded + 1,
             n_corrupt=health.n_corrupt + int(video.is_corrupt),
             t=t,
+            arrived_s=arrival.arrival_s,
             width=width,
             height=height,
             estimated_time=self._timeline.estimated,
@@ -258,7 +260,7 @@ class Reader:
             self._clock.wait(stop, wait_s)
 
     def _next_epoch(self, source: Source, arrival: Arrival, why: str) -> None:
-        _LOG.warning("new epoch camera=%s why=%r", self._camera.id, why)
+        _LOG.warning("new epoch camera_id=%s why=%r", self._camera.id, why)
         self._end_recording()
         self._timeline.begin(arrival.arrival_s)
         self._start_epoch(source)
@@ -297,7 +299,7 @@ class Reader:
         if (state, reason) == (self._health.state, self._health.reason):
             return
         level = logging.WARNING if state is CameraState.OFFLINE else logging.INFO
-        _LOG.log(level, "camera=%s state=%s reason=%r", self._camera.id, state.value, reason)
+        _LOG.log(level, "camera_id=%s state=%s reason=%r", self._camera.id, state.value, reason)
         self._note(state=state, reason=reason)
         self._on_state(self._health)
 

@@ -34,8 +34,9 @@ from streams.config import Camera, Site
 from streams.courier import Courier, Wait, open_client
 from streams.evidence import Folder
 from streams.flow import Board, Pipe, Stage
-from streams.health import Pulse, Watched
+from streams.health import Census, Pulse, Watched
 from streams.inference import Inference
+from streams.metrics import MetricsPage, WorkerCollector, open_page
 from streams.outbox import Outbox
 from streams.reader import CameraHealth, Outside, Reader
 from streams.recorder import ClipRequest, ClipWriter, Cut, PacketRing, Recorder
@@ -83,8 +84,8 @@ def run_worker(
     """
     check_encoder()
     detector = build_detector(site)
-    with _alone(site.worker.state_dir):
-        worker = Worker(site, detector, every_picture=until_done, outside=outside)
+    with _alone(site.worker.state_dir), open_page(site.worker.metrics_listen) as page:
+        worker = Worker(site, detector, page, every_picture=until_done, outside=outside)
         try:
             worker.start()
             while not stop.wait(_LOOK_S) and not worker.died:
@@ -105,7 +106,15 @@ def run_worker(
 class Worker:
     """All parts of one running worker."""
 
-    def __init__(self, site: Site, detector: OnnxDetector, *, every_picture: bool, outside: Outside) -> None:
+    def __init__(
+        self,
+        site: Site,
+        detector: OnnxDetector,
+        page: MetricsPage | None,
+        *,
+        every_picture: bool,
+        outside: Outside,
+    ) -> None:
         self.died: list[tuple[str, BaseException]] = []
         token = site.worker.token().get_secret_value()
         self._folder = Folder(site.worker.state_dir / "evidence")
@@ -137,13 +146,18 @@ class Worker:
         self._writer = self._stage("clips", ClipWriter(self._cuts, self._folder, self._outbox).run)
         self._sender = Courier(self._outbox, self._client)
         self._courier = self._stage("courier", self._sender.run)
-        pulse = Pulse(site.worker.worker_id, self._client, self._watched, self._board, self._outbox)
-        self._pulse = self._stage("pulse", pulse.run)
+        census = Census(self._watched)
+        pulse = Pulse(site.worker.worker_id, self._client, lambda: census, self._board, self._outbox)
+        self._watchers = [self._stage("pulse", pulse.run)]  # tell how it goes, and alerts do without them
+        if page is not None:
+            collector = WorkerCollector(lambda: census, self._board, self._outbox, self._cuts)
+            page.registry.register(collector)
+            self._watchers.append(self._stage("metrics", page.run))
 
     def start(self) -> None:
         """Settle what a crash left, then start the parts, the last of the flow first."""
         settle(self._outbox, self._folder)
-        for stage in (self._courier, self._pulse, self._writer, self._inference, *self._readers):
+        for stage in (self._courier, *self._watchers, self._writer, self._inference, *self._readers):
             stage.start()
         log.info("worker started run_id=%s cameras=%d", self._run.run_id, len(self._watched))
 
@@ -176,7 +190,8 @@ class Worker:
         while self._outbox.n_waiting and time.monotonic() < limit and self._courier.running:
             time.sleep(0.05)
         self._end(self._courier, deadline)
-        self._end(self._pulse, deadline)
+        for watcher in self._watchers:
+            self._end(watcher, deadline)
         cameras = tuple(watched.reader.health for watched in self._watched.values())
         done = Done(self.n_analysed, self._outbox.n_waiting, self._outbox.n_refused, cameras)
         if done.n_outbox:
@@ -189,11 +204,11 @@ class Worker:
         if not camera.address.live and (self._every_picture or camera.pace == "fast"):
             self._board.join(camera.id, lossless=True)
         requests = self._requests[camera.id]
-        recorder = Recorder(PacketRing(keep_s(camera)), requests, self._cuts, self._abandon)
+        recorder = Recorder(PacketRing(keep_s(camera)), requests, self._cuts, self._abandon, camera.id)
         clock = replace(outside.clock, wait=partial(_wait_and_cut, outside.clock.wait, recorder))
         reader = Reader(camera, self._board, recorder, self._noted, replace(outside, clock=clock))
         desk = Desk(self._outbox, self._folder, requests, self._abandon)
-        self._watched[camera.id] = Watched(camera, reader, Analysis(camera, self._run, desk))
+        self._watched[camera.id] = Watched(camera, reader, Analysis(camera, self._run, desk), recorder)
 
         def run(stop: threading.Event) -> None:
             reader.run(stop)
