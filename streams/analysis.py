@@ -108,12 +108,21 @@ class Analysis:
     def __init__(self, camera: Camera, run: Run, desk: Desk) -> None:
         self.counts = Counts()
         self.newest: Frame | None = None  # the last analysed picture; other threads may read it
+        self.retired = False  # set once nothing more comes of it; other threads may read it
         self._camera, self._run, self._desk = camera, run, desk
         self._scene = Scene(camera.id, run.run_id, camera.build_rules())
         self._history = OverlayHistory(keep_s(camera))
         self._overlays: list[_DueOverlay] = []
         self._todo: deque[Callable[[], None]] = deque()  # in the order in which the API is to learn it
         self._refused = ""  # the disk's last refusal, said once
+
+    def renewed(self, camera: Camera, run: Run) -> Analysis:
+        """One that begins anew, on the same pictures, with the camera's new zones and rules."""
+        return Analysis(camera, run, self._desk)
+
+    def follow(self, run: Run) -> None:
+        """From now on alerts say this of where they come from; nothing else changes for this camera."""
+        self._run = run
 
     def step(self, frame: Frame, detections: Detections) -> None:
         """Judge one picture."""

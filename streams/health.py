@@ -22,7 +22,7 @@ from streams.courier import send
 from streams.evidence import tile
 from streams.flow import Board
 from streams.outbox import Outbox
-from streams.reader import CameraHealth, Reader
+from streams.reader import CameraHealth, Reader, one_line
 from streams.recorder import Recorder
 
 log = logging.getLogger(__name__)
@@ -69,6 +69,7 @@ class Pulse:
         self._worker_id, self._client, self._census = worker_id, client, census
         self._board, self._outbox, self._now = board, outbox, now
         self._down = ""
+        self._told_removed: frozenset[str] = frozenset()
 
     def run(self, stop: threading.Event) -> None:
         """Beat until `stop`, and once more at the end, so that the API knows the last state."""
@@ -83,6 +84,7 @@ class Pulse:
             for watched in census.watched.values():
                 self._register(watched)
             self._send("POST", "heartbeat", self._heartbeat(census).model_dump_json())
+            self._told_removed = census.removed
             for watched in census.watched.values():
                 self._send_picture(watched)
         except (DeliveryError, StorageError) as error:
@@ -91,6 +93,7 @@ class Pulse:
             self._down = str(error)
             for watched in census.watched.values():
                 watched.told_size = None  # an API that was away is told everything again
+            self._told_removed = frozenset()
             return False
         self._down = ""
         return True
@@ -109,14 +112,25 @@ class Pulse:
 
     def _heartbeat(self, census: Census) -> HeartbeatIn:
         dropped = self._board.dropped
+        cameras = [
+            health_of(watched, dropped.get(camera_id, 0), census.rejected.get(camera_id, ""))
+            for camera_id, watched in census.watched.items()
+        ]
+        wrong = census.rejected.keys() - census.watched.keys()
+        cameras += [
+            _unwatched(one, CameraState.OFFLINE, f"site file: {census.rejected[one]}")
+            for one in sorted(wrong)
+        ]
+        gone = census.removed - self._told_removed
+        cameras += [
+            _unwatched(one, CameraState.REMOVED, "no longer in the site file") for one in sorted(gone)
+        ]
         return HeartbeatIn(
             worker_id=self._worker_id,
             at=self._now(),
             n_outbox=self._outbox.n_waiting,
             n_refused=self._outbox.n_refused,
-            cameras=[
-                health_of(watched, dropped.get(camera_id, 0)) for camera_id, watched in census.watched.items()
-            ],
+            cameras=cameras,
         )
 
     def _send_picture(self, watched: Watched) -> None:
@@ -150,8 +164,11 @@ def describe(camera: Camera, health: CameraHealth) -> CameraIn:
     )
 
 
-def health_of(watched: Watched, n_dropped: int) -> CameraHealthIn:
-    """One camera's pulse. Coverage: analysed by elapsed seconds, of a file by the seconds it has given."""
+def health_of(watched: Watched, n_dropped: int, wrong: str = "") -> CameraHealthIn:
+    """One camera's pulse. Coverage: analysed by elapsed seconds, of a file by the seconds it has given.
+
+    `wrong`: what the site file has wrong about it, while it is watched as before.
+    """
     health, counts = watched.reader.health, watched.analysis.counts
     camera, elapsed_s = watched.camera, time.monotonic() - watched.started_s
     if not camera.address.live and (camera.pace == "fast" or health.state is CameraState.ENDED):
@@ -159,10 +176,26 @@ def health_of(watched: Watched, n_dropped: int) -> CameraHealthIn:
     return CameraHealthIn(
         camera_id=watched.camera.id,
         state=health.state,
-        reason=health.reason,
+        reason=one_line(f"{health.reason} (watched as before; site file: {wrong})".strip())
+        if wrong
+        else health.reason,
         n_decoded=health.n_decoded,
         n_analysed=counts.n_analysed,
         n_dropped=n_dropped,
         coverage=min(1.0, counts.covered_s / elapsed_s) if elapsed_s > 0 else 0.0,
         n_people=counts.n_people,
+    )
+
+
+def _unwatched(camera_id: str, state: CameraState, reason: str) -> CameraHealthIn:
+    """The pulse of a camera that nobody looks at, and why."""
+    return CameraHealthIn(
+        camera_id=camera_id,
+        state=state,
+        reason=one_line(reason),
+        n_decoded=0,
+        n_analysed=0,
+        n_dropped=0,
+        coverage=0.0,
+        n_people=0,
     )

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 _LOOK_S = 0.2
 _CLIENT_S = 5.0  # one client is answered at a time, and none may keep the others waiting
 
+_STATES = tuple(state for state in CameraState if state is not CameraState.REMOVED)
 _Value = Callable[[Watched, CameraHealthIn], float]
 # What is told of each camera: name, meaning, value. A name in _total is a counter: it only grows.
 _OF_CAMERA: tuple[tuple[str, str, _Value], ...] = (
@@ -74,7 +75,7 @@ class WorkerCollector(Collector):
             "watchpost_camera_newest_frame_age_seconds", "Since the newest picture came", labels=["camera_id"]
         )
         for camera_id, (one, health) in told.items():
-            for state in CameraState:
+            for state in _STATES:
                 states.add_metric([camera_id, state.value], float(health.state is state))
             if (arrived_s := one.reader.health.arrived_s) is not None:
                 age.add_metric([camera_id], max(0.0, time.monotonic() - arrived_s))

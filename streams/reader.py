@@ -307,7 +307,7 @@ class Reader:
             if not self._camera.loop:
                 self._change(CameraState.ENDED, error.what)
             return self._camera.loop
-        self._change(CameraState.OFFLINE, _line(error.text()), error.trouble)
+        self._change(CameraState.OFFLINE, one_line(error.text()), error.trouble)
         if isinstance(error, SourceUnreadable) and not live:
             return False
         wait_s = self._backoff.failed(self._clock.monotonic())
@@ -395,6 +395,6 @@ def _seconds(stamp: int | None, of: VideoPacket | av.VideoFrame) -> float | None
     return None if stamp is None or of.time_base is None else float(stamp * of.time_base)
 
 
-def _line(text: str) -> str:
+def one_line(text: str) -> str:
     """What a list may show: one line, no control or direction-changing characters."""
     return "".join(c if c.isprintable() and not "\u202a" <= c <= "\u202e" else "?" for c in text)[:500]
