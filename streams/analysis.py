@@ -10,7 +10,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
@@ -121,8 +121,8 @@ class Analysis:
         return Analysis(camera, run, self._desk)
 
     def follow(self, run: Run) -> None:
-        """From now on alerts say this of where they come from; nothing else changes for this camera."""
-        self._run = run
+        """From now on alerts tell this configuration; the run goes on, since tracks and alerts do."""
+        self._run = replace(self._run, config_hash=run.config_hash)
 
     def step(self, frame: Frame, detections: Detections) -> None:
         """Judge one picture."""

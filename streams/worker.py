@@ -173,7 +173,8 @@ class Worker:
 
     def follow(self, site: Site) -> None:
         """Watch the cameras of this site from now on; what is the same there goes on untouched."""
-        self._run = replace(self._run, config_hash=site.config_hash)
+        # A run of its own: alerts and tracks of what begins anew are counted from the start, under other ids.
+        self._run = replace(self._run, run_id=uuid4(), config_hash=site.config_hash)
         self._roster.apply(site, self._run)
 
     def look(self) -> None:
