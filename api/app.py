@@ -18,7 +18,8 @@ from api.db.store import Clock, Store, open_store, utc_now
 from api.deps import Service
 from api.feed import Feed
 from api.media import MediaFolder
-from api.routes import alerts, cameras, console, feed, health, session, worker
+from api.metrics import ApiMetrics, Measured
+from api.routes import alerts, cameras, console, feed, health, metrics, session, worker
 from api.settings import Settings
 from detector.errors import StorageError
 
@@ -48,12 +49,13 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     """
     _ = settings.database  # a wrong address is told now, not at the first request
     live = Feed()
+    counts = ApiMetrics(live)
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         async with open_store(settings, clock=clock, publish=live.publish) as store:
             media = MediaFolder(settings.media_dir, settings.picture_dir)
-            app.state.service = Service(settings, store, live, media, Guard(store, clock), clock)
+            app.state.service = Service(settings, store, live, media, Guard(store, clock), clock, counts)
             watch = asyncio.create_task(_tell_silent_workers(store, live))
             yield
             live.close()
@@ -73,6 +75,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     )
     app.state.feed = live
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(Measured, metrics=counts)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(StorageError, _answer_storage)
     for part in (
@@ -85,6 +88,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
         health.router,
     ):
         app.include_router(part, prefix=PREFIX)
+    app.include_router(metrics.router)
     app.include_router(console.router)
     app.mount("/static", console.static_files)
     return app

@@ -170,6 +170,7 @@ class CameraState(StrEnum):
     ONLINE = "online"
     OFFLINE = "offline"
     ENDED = "ended"
+    REMOVED = "removed"  # no worker is to watch it any more; its alerts stay
 
 
 class CameraHealthIn(Wire):
@@ -177,7 +178,7 @@ class CameraHealthIn(Wire):
 
     camera_id: Slug
     state: CameraState
-    reason: Line  # "" when online
+    reason: Line  # "" when online, unless the camera is wrong in a newer site file
     n_decoded: int
     n_analysed: int
     n_dropped: int

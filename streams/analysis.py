@@ -118,6 +118,7 @@ class Analysis:
         """`health` tells how the camera's reader is; it may be called from any thread."""
         self.counts = Counts()
         self.newest: Frame | None = None  # the last analysed picture; other threads may read it
+        self.retired = False  # set once nothing more comes of it; other threads may read it
         self._camera, self._run, self._desk = camera, run, desk
         self._scene = Scene(camera.id, run.run_id, camera.build_rules())
         self._health = health
@@ -129,6 +130,14 @@ class Analysis:
         self._overlays: list[_DueOverlay] = []
         self._todo: deque[Callable[[], object]] = deque()  # in the order in which the API is to learn it
         self._refused = ""  # the disk's last refusal, said once
+
+    def renewed(self, camera: Camera, run: Run) -> Analysis:
+        """One that begins anew, on the same pictures, with the camera's new zones and rules."""
+        return Analysis(camera, run, self._desk, self._health)
+
+    def follow(self, run: Run) -> None:
+        """From now on alerts tell this configuration; the run goes on, since tracks and alerts do."""
+        self._run = replace(self._run, config_hash=run.config_hash)
 
     def step(self, frame: Frame, detections: Detections) -> None:
         """Judge one picture."""
@@ -274,7 +283,9 @@ class Analysis:
         try:
             path = self._desk.folder.write(alert_id, kind, content)
         except StorageError as error:
-            log.warning("no %s alert_id=%s error=%s", kind.value, alert_id, error)
+            log.warning(
+                "no %s camera_id=%s alert_id=%s error=%s", kind.value, self._camera.id, alert_id, error
+            )
             reason = f"{error.what}: {error.got}" if error.got else error.what
             self._desk.outbox.put_missing(alert_id, kind, reason)
         else:

@@ -20,18 +20,23 @@ _MIN_FREE = 500 * 1024 * 1024  # bytes; a few clips more and the disk is full
 @router.get("", operation_id="health")
 async def health(service: ServiceDep) -> HealthOut:
     """The state of the database and the disk."""
-    problems = service.store.database.problems()
-    try:
-        await service.store.alerts.head()
-    except StorageError as error:
-        problems.append(f"database: cannot be read: {error.got}")
-    problems += await asyncio.to_thread(_disk_problems, service)
+    problems = await problems_of(service)
     return HealthOut(
         status="degraded" if problems else "ok",
         version=_version(),
         database=service.store.database.kind,
         problems=problems,
     )
+
+
+async def problems_of(service: Service) -> list[str]:
+    """What keeps the service from storing an alert, or soon will."""
+    problems = service.store.database.problems()
+    try:
+        await service.store.alerts.head()
+    except StorageError as error:
+        problems.append(f"database: cannot be read: {error.got}")
+    return problems + await asyncio.to_thread(_disk_problems, service)
 
 
 def _disk_problems(service: Service) -> list[str]:

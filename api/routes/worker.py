@@ -40,6 +40,7 @@ async def store_alert(alert: AlertIn, response: Response, service: ServiceDep) -
     """Store one phase of an alert; it is on disk before the answer, and stored once."""
     stored = await service.store.alerts.ingest(alert)
     if stored:
+        service.metrics.alert_stored(alert.phase)
         log.info(
             "alert stored camera=%s alert=%s phase=%s revision=%d",
             alert.camera_id,
