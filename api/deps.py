@@ -12,6 +12,7 @@ from api.db.people import SessionRow
 from api.db.store import Clock, Store
 from api.feed import Feed
 from api.media import MediaFolder
+from api.retention import Retention
 from api.settings import Settings
 
 SESSION_COOKIE = "watchpost_session"
@@ -30,6 +31,7 @@ class Service:
     media: MediaFolder
     guard: Guard
     clock: Clock
+    retention: Retention
 
 
 def get_service(request: Request) -> Service:

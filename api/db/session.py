@@ -28,7 +28,6 @@ from detector.errors import ConfigError, StorageError
 
 log = logging.getLogger(__name__)
 
-BUSY_TIMEOUT_S = 5.0  # how long a write waits for another process's lock before it is refused
 _SLOW_WRITE_S = 2.0  # a write that takes longer is told as a problem
 _CLOSE_S = 5.0  # how long closing waits for what is still under way
 _WRITES = "watchpost_writes"
@@ -57,8 +56,9 @@ class Write:
 class Database:
     """Opens, migrates, reads and writes one database."""
 
-    def __init__(self, url: URL, publish: Publish) -> None:
+    def __init__(self, url: URL, publish: Publish, busy_s: float) -> None:
         self.kind = url.get_backend_name()
+        self._busy_s = busy_s  # how long a write waits for another's lock before it is refused
         self._url = url
         self._publish = publish
         self._lock = asyncio.Lock()
@@ -68,7 +68,7 @@ class Database:
         self._idle = asyncio.Event()
         self._idle.set()
         try:
-            self._engine = create_async_engine(url, **_engine_options(self.kind))
+            self._engine = create_async_engine(url, **_engine_options(self.kind, busy_s))
         except ModuleNotFoundError as error:
             raise ConfigError(
                 "the database's driver is not installed", where="WATCHPOST_DATABASE_URL", got=str(error)
@@ -101,8 +101,11 @@ class Database:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Write]:
-        """A write transaction, committed at the end of the block; raises StorageError."""
-        async with self._lock:
+        """A write transaction, committed at the end of the block; raises StorageError.
+
+        Nobody waits longer than for one lock that is held, however many wait for their turn.
+        """
+        async with self._turn():
             self._write_since = time.monotonic()
             try:
                 with self._under_way(), _mapped(self.kind):
@@ -117,6 +120,18 @@ class Database:
                 raise
             finally:
                 self._write_since = None
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._busy_s + _SLOW_WRITE_S):
+                await self._lock.acquire()
+        except TimeoutError as error:
+            raise StorageError("the database is busy", where=self.kind, got="writes queue up") from error
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     @contextmanager
     def _under_way(self) -> Iterator[None]:
@@ -152,17 +167,19 @@ def _mapped(kind: str) -> Iterator[None]:
         raise StorageError("the database did not do it", where=kind, got=words) from error
 
 
-def _engine_options(kind: str) -> dict[str, Any]:
-    if kind == "sqlite":
-        return {"connect_args": {"timeout": BUSY_TIMEOUT_S, "isolation_level": None}}
-    return {"pool_pre_ping": True}
+def _engine_options(kind: str, busy_s: float) -> dict[str, Any]:
+    if kind == "sqlite":  # the driver's timeout is SQLite's busy_timeout
+        return {"connect_args": {"timeout": busy_s, "isolation_level": None}}
+    return {
+        "pool_pre_ping": True,
+        "connect_args": {"server_settings": {"lock_timeout": f"{int(busy_s * 1000)}"}},
+    }
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:
     """WAL lets readers go on while one writes; FULL makes a commit outlive a power cut."""
     cursor = connection.cursor()
     for pragma in (
-        f"busy_timeout={int(BUSY_TIMEOUT_S * 1000)}",
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
