@@ -1,7 +1,7 @@
 """One camera's judgement turned into rows of the outbox: the alert first, then its evidence.
 
-Owned by the inference thread. What the disk refuses waits here in its order and is tried again: an alert is
-never dropped because the disk is full.
+Owned by the inference thread. What the disk refuses waits here in its order and is tried again: no beginning
+and no end of an alert is dropped because the disk is full. While much waits, pictures and changes do not.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from detector.errors import StorageError
 from detector.scene import Scene
 from detector.types import Alert, Detections, Phase, Stamp
 from streams.config import Camera
-from streams.evidence import Folder, OverlayHistory
+from streams.evidence import NOT_STORED, Folder, OverlayHistory
 from streams.flow import Pipe
 from streams.frame import Frame
 from streams.outbox import Outbox
@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 PRE_S = 5.0  # of the clip, before the condition began
 POST_S = 20.0  # of the clip, after the alert was opened
 MAX_LEAD_S = 60.0  # the longest a clip begins before its alert
+_MANY = 50  # rows that wait for the disk: from then on nothing large is kept in memory
 _SLACK_S = 15.0  # how far the analysis may lag behind the newest packet
 _MAX_GAP_S = 2.0  # pictures further apart than this (and than two periods) leave a hole in the coverage
 
@@ -112,7 +113,7 @@ class Analysis:
         self._scene = Scene(camera.id, run.run_id, camera.build_rules())
         self._history = OverlayHistory(keep_s(camera))
         self._overlays: list[_DueOverlay] = []
-        self._todo: deque[Callable[[], None]] = deque()  # in the order in which the API is to learn it
+        self._todo: deque[Callable[[], object]] = deque()  # in the order in which the API is to learn it
         self._refused = ""  # the disk's last refusal, said once
 
     def step(self, frame: Frame, detections: Detections) -> None:
@@ -124,6 +125,8 @@ class Analysis:
         judged_at = self._desk.now()
         self._history.add(frame.stamp, judgement.tracks)
         for alert in judgement.alerts:
+            if alert.phase is Phase.UPDATED and len(self._todo) >= _MANY:
+                continue  # its end will say all that is known by then
             self._put(alert, judged_at)
             if alert.phase is Phase.OPENED:
                 self.store()  # the alert is on its way while its picture is still being made
@@ -190,8 +193,7 @@ class Analysis:
         stamp = frame.stamp
         from_t = max(alert.started_t - PRE_S, alert.t - MAX_LEAD_S)
         until_t = alert.t + POST_S
-        picture = frame.jpeg()
-        self._todo.append(partial(self._write, alert.alert_id, MediaKind.SNAPSHOT, picture))
+        self._keep(alert.alert_id, MediaKind.SNAPSHOT, frame.jpeg())
         self._overlays.append(_DueOverlay(alert.alert_id, stamp.epoch, from_t, until_t))
         # Behind its alert in the row, so that the API never hears of a clip before it has heard of its alert.
         request = ClipRequest(alert.alert_id, self._camera.id, stamp.epoch, from_t, until_t)
@@ -206,7 +208,13 @@ class Analysis:
             if due.epoch != epoch or t >= due.until_t:
                 self._overlays.remove(due)
                 doc = self._history.doc(due.epoch, due.from_t, due.until_t).model_dump_json().encode()
-                self._todo.append(partial(self._write, due.alert_id, MediaKind.OVERLAY, doc))
+                self._keep(due.alert_id, MediaKind.OVERLAY, doc)
+
+    def _keep(self, alert_id: UUID, kind: MediaKind, content: bytes) -> None:
+        if len(self._todo) < _MANY:
+            self._todo.append(partial(self._write, alert_id, kind, content))
+        else:
+            self._todo.append(partial(self._desk.outbox.put_missing, alert_id, kind, NOT_STORED))
 
     def _write(self, alert_id: UUID, kind: MediaKind, content: bytes) -> None:
         try:
