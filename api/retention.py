@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -122,6 +123,8 @@ class Retention:
 
     async def begin(self) -> None:
         """Learn what is stored, and what time it was. Raises StorageError."""
+        with suppress(StorageError):  # a full disk is no reason not to start
+            await self._store.database.keep_room()
         await self._count()
         self._clock.begin(None if self._believe else await self._store.retention.seen_at())
         self._now = self._clock.now()
@@ -136,8 +139,16 @@ class Retention:
     async def step(self) -> None:
         """One pass; what fails is told and comes again at the next."""
         self._now = self._clock.now()
-        parts = (self._date, self._count, self._retry, self._expire, self._tend, self._missing, self._strays)
-        for part in parts:
+        for part in (
+            self._store.database.keep_room,
+            self._date,
+            self._count,
+            self._retry,
+            self._expire,
+            self._tend,
+            self._missing,
+            self._strays,
+        ):
             if problem := await asyncio.to_thread(self._storage.problem):
                 self._tell(Disk.UNAVAILABLE, problem)
                 return

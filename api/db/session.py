@@ -2,13 +2,15 @@
 
 Whoever writes holds the one write lock until the commit, and what changed is published before the lock is
 let go: numbers are given, committed and published in one order, so a feed that resumes from a number misses
-nothing.
+nothing. A SQLite file has some room of its own, so that alerts are stored, and evidence can be removed, on a
+disk that others have filled.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -29,6 +31,8 @@ from detector.errors import ConfigError, StorageError
 log = logging.getLogger(__name__)
 
 _SLOW_WRITE_S = 2.0  # a write that takes longer is told as a problem
+_OWN_BYTES, _OWN_PART = 4 * 1024 * 1024, 0.1  # of the disk: kept in the file, and in its log
+_WAL_PAGES = 200  # 0.8 MB: on a small disk the log must fit into what evidence leaves free
 _CLOSE_S = 5.0  # how long closing waits for what is still under way
 _WRITES = "watchpost_writes"
 
@@ -82,6 +86,21 @@ class Database:
         """Bring the tables to this version's shape; raises StorageError."""
         async with self.writing() as write:
             await write.connection.run_sync(_upgrade)
+
+    async def keep_room(self) -> None:
+        """Write and delete, when little of the room is left: the pages stay the file's own. Raises StorageError."""
+        if self.kind != "sqlite":
+            return
+        wanted = await asyncio.to_thread(_own_bytes, Path(str(self._url.database)))
+        async with self.writing() as write:
+            run = write.connection.exec_driver_sql
+            n_free = (await run("PRAGMA freelist_count")).scalar_one()
+            if n_free * (await run("PRAGMA page_size")).scalar_one() >= wanted / 2:
+                return
+            await run("CREATE TABLE IF NOT EXISTS room (filling BLOB)")
+            await run("INSERT INTO room VALUES (zeroblob(?))", (wanted,))
+        async with self.writing() as write:  # another one: what is freed in the same is never written
+            await write.connection.exec_driver_sql("DROP TABLE room")
 
     async def close(self) -> None:
         """Close every connection once its transaction has ended: one closed under a task would hang the task."""
@@ -167,6 +186,13 @@ def _mapped(kind: str) -> Iterator[None]:
         raise StorageError("the database did not do it", where=kind, got=words) from error
 
 
+def _own_bytes(file: Path) -> int:
+    try:
+        return int(min(_OWN_BYTES, shutil.disk_usage(file.parent).total * _OWN_PART))
+    except OSError as error:
+        raise StorageError("the disk of the database does not answer", got=error.strerror or "") from error
+
+
 def _engine_options(kind: str, busy_s: float) -> dict[str, Any]:
     if kind == "sqlite":  # the driver's timeout is SQLite's busy_timeout
         return {"connect_args": {"timeout": busy_s, "isolation_level": None}}
@@ -181,6 +207,7 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     for pragma in (
         "journal_mode=WAL",
+        f"wal_autocheckpoint={_WAL_PAGES}",
         "synchronous=FULL",
         "foreign_keys=ON",
     ):

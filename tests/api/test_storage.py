@@ -86,6 +86,27 @@ class TestFull:
         assert (await put(api, 1, b"b" * MB)).status_code == 204
         assert (await operator.get("/health")).json()["status"] == "ok"
 
+    async def test_filled_to_the_last_byte(self, api: Api, disk: Path) -> None:
+        """Others leave not one byte: alerts are stored, a pass removes evidence to make room, the database is whole. (CLP-01)"""
+        for number in range(4):
+            await api.send(number)
+            await put(api, number, bytes([number]) * MB)
+        fill(disk)
+        for number in range(4, 30):
+            assert (await api.send(number)).status_code == 201, number
+        answer = await put(api, 20, b"b" * 100_000)
+        assert answer.status_code == 204, "the oldest evidence gives room for the newest"
+        reader = await api.log_in("viewer")
+        assert (await reader.get(f"/alerts/{alert_in(0).alert_id}/clip")).status_code == 404
+        assert "disk nearly full" in " ".join((await reader.get("/health")).json()["problems"])
+        assert shutil.disk_usage(disk).free > 0.3 * MB
+        await api.service.retention.step()
+        log = (await reader.get("/deletions")).json()["items"]
+        assert [line["why"] for line in log] == ["disk"] * len(log)
+        if api.service.store.database.kind == "sqlite":
+            async with api.service.store.database.reading() as connection:
+                assert (await connection.exec_driver_sql("PRAGMA integrity_check")).scalar_one() == "ok"
+
     async def test_a_body_of_untold_length_ends_before_the_disk_does(self, api: Api, disk: Path) -> None:
         """Chunks without a length on a disk too small for them: 507, the part removed, room left for alerts. (API-07)"""
         await api.send(0)
