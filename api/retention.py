@@ -98,8 +98,6 @@ class Rules:
 class Counts:
     """Since the start."""
 
-    n_removed: int = 0  # pieces of evidence, by age or for room
-    n_bytes: int = 0  # freed
     n_file_missing: int = 0
     n_strays: int = 0
 
@@ -118,6 +116,7 @@ class Retention:
         self._making_room = asyncio.Lock()
         self._stored, self._held = 0, 0  # bytes; as of the last pass and what came since
         self._left: set[Path] = set()  # files that could not be removed
+        self._foreign: list[str] = []  # names in the folder of evidence that are not ours, as last told
         self._pressed_at: float | None = None  # of the loop's clock, when the disk last made evidence go
         self._row_mark, self._folder_mark = _NO_ID, ""  # how far files have been compared with rows
 
@@ -250,10 +249,18 @@ class Retention:
             log.error("evidence without file n=%d first=%s", len(gone), gone[0].alert_id)
 
     async def _strays(self) -> None:
-        """Files that no row points to go, once they are old enough not to be on their way."""
+        """Files that no row points to go, once they are old enough not to be on their way.
+
+        Only those in the folder of an alert: what lies beside, in a folder that a person may have chosen wrongly,
+        is only told.
+        """
+        storage = self._storage
+        foreign = await asyncio.to_thread(storage.foreign)
+        if foreign != self._foreign:
+            log.warning("not evidence, left alone n=%d names=%s", len(foreign), foreign[:10])
+            self._foreign = foreign
         if self._now is None:
             return
-        storage = self._storage
         folders = await asyncio.to_thread(storage.folders_after, self._folder_mark, _LOOKED_AT)
         self._folder_mark = "" if len(folders) < _LOOKED_AT else folders[-1]
         known = await self._store.retention.ready_of([UUID(name) for name in folders])
@@ -284,8 +291,6 @@ class Retention:
         pieces = await self._store.retention.remove(chosen, why, words)
         self._stored -= sum(piece.n_bytes for piece in pieces)
         freed = await self._unlink([self._storage.path(piece.alert_id, piece.kind) for piece in pieces])
-        self.counts.n_removed += len(pieces)
-        self.counts.n_bytes += freed
         if why is Why.DISK and pieces:
             self._pressed_at = _loop_s()
         for piece in pieces:

@@ -140,9 +140,13 @@ class Storage:
         return names[:limit]
 
     def old_files(self, folders: Iterable[str], before: datetime) -> list[Path]:
-        """Files in these folders, or beside them, that were written before; raises OSError."""
-        found = [path for name in folders for path in _files(self.root / name, before)]
-        return found + [path for path in _files(self.root, before) if path.name != MARKER]
+        """Files in these alerts' folders that were written before; raises OSError."""
+        return [path for name in folders for path in _files(self.root / name, before)]
+
+    def foreign(self) -> list[str]:
+        """What lies beside the alerts' folders and is not ours: never touched. Raises OSError."""
+        with os.scandir(self.root) as entries:
+            return sorted(entry.name for entry in entries if entry.name != MARKER and not is_id(entry.name))
 
 
 def is_id(name: str) -> bool:

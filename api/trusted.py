@@ -1,7 +1,7 @@
 """How far the host's clock is believed when the age of evidence is judged. A clock that jumped deletes nothing.
 
 The clock is believed while it is within a day of where the last look and the time passed since put it. One that
-is further away is believed again when it is back, or has been steady for a day; one that is more than a year
+is further away is believed again when it is back, or has been steady for six hours; one that is more than a year
 away, or earlier than this software, is not believed until a person says that it is right (`believe_clock`).
 """
 
@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 log = logging.getLogger(__name__)
 
 NEAR = timedelta(days=1)
-_STEADY = timedelta(days=1)
+_STEADY = timedelta(hours=6)  # a machine that is on by day gets there
 _FAR = timedelta(days=366)
 _MADE = datetime(2024, 1, 1, tzinfo=UTC)  # no right clock says less: one without a battery begins at 1970
 

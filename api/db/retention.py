@@ -108,6 +108,7 @@ class RetentionStore:
         return [
             Kept(row.alert_id, Standing(row.standing), row.verdict_id, tuple(pieces[row.alert_id]))
             for row in rows
+            if pieces[row.alert_id]
         ]
 
     # ------------------------------------------------------------ forgetting

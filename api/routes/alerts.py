@@ -73,8 +73,9 @@ async def hold(alert_id: UUID, service: ServiceDep, session: ReviewerDep) -> Ale
 @router.delete("/{alert_id}/hold", operation_id="release")
 async def release(alert_id: UUID, service: ServiceDep, session: ReviewerDep) -> AlertDetail:
     """Let the rules of retention apply to this alert's evidence again."""
+    detail = await _hold(service, alert_id, None)
     log.info("hold released alert=%s by=%s", alert_id, session.user.name)
-    return await _hold(service, alert_id, None)
+    return detail
 
 
 async def _hold(service: Service, alert_id: UUID, by: str | None) -> AlertDetail:

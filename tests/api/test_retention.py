@@ -17,6 +17,7 @@ from support.alerts import alert_in
 from support.api import Api, Clock
 from support.disks import read_only
 
+from api.app import create_app
 from api.db.retention import Standing
 from api.retention import Rules
 from api.schemas import MediaKind
@@ -209,10 +210,10 @@ async def test_rows_and_files_fit_again(api: Api, caplog: pytest.LogCaptureFixtu
     root, retention = api.service.settings.media_dir, api.service.retention
     for number in range(10):
         clip_of(api, number).unlink()
-    strays = [root / "stray.mp4", root / str(id_of(11)) / "clip (1).mp4", root / str(uuid4()) / "clip.mp4",
+    strays = [root / str(id_of(10)) / "stray.mp4", root / str(id_of(11)) / "clip (1).mp4", root / str(uuid4()) / "clip.mp4",
               root / str(id_of(12)) / ".clip.mp4.0.part", root / str(id_of(12)) / "overlay.json"]  # fmt: skip
-    foreign = root / "lost+found" / "kept"
-    for path in [*strays, foreign]:
+    foreign = [root / "lost+found" / "kept", root / "holiday.mp4"]
+    for path in [*strays, *foreign]:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"x")
     back_date(api)
@@ -234,12 +235,28 @@ async def test_rows_and_files_fit_again(api: Api, caplog: pytest.LogCaptureFixtu
     assert not strays[2].exists()
     assert (await reader.get("/health")).json()["problems"] == []
     assert there(api, 14) == {10, 11, 12, 13}
-    assert foreign.exists(), "a folder that is not ours is left alone"
+    assert all(path.exists() for path in foreign), "what is not ours is left alone"
+    assert caplog.text.count("not evidence, left alone n=2 names=['holiday.mp4', 'lost+found']") == 1
     counts = (retention.counts.n_file_missing, retention.counts.n_strays)
     head = await api.service.store.alerts.head()
     await retention.step()
     assert (retention.counts.n_file_missing, retention.counts.n_strays) == counts == (10, 4)
     assert await api.service.store.alerts.head() == head, "a second pass found something new"
+
+
+async def test_what_could_not_go_goes_after_a_restart(api: Api) -> None:
+    """The file of an alert whose evidence is over cannot be removed and the service ends: the next one removes it. (CLP-07)"""
+    await make(api, 0, FALSE)
+    back_date(api)
+    api.clock.pass_s(7 * DAY_S + 1)
+    with read_only(clip_of(api, 0).parent):
+        await api.service.retention.step()
+        assert there(api, 1) == {0}
+    again = create_app(api.service.settings, clock=api.clock, elapsed_s=api.clock.elapsed)
+    async with again.router.lifespan_context(again):
+        await again.state.service.retention.step()
+        assert there(api, 1) == set()
+        assert await again.state.service.retention.problems() == []
 
 
 async def test_a_pass_goes_on_after_a_file_that_cannot_be_removed(api: Api) -> None:

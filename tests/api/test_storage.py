@@ -191,7 +191,8 @@ async def test_the_folder_of_another_database_is_left_alone(tmp_path: Path) -> N
     first = create_app(Settings(data_dir=tmp_path / "a", media_dir=media))
     async with first.router.lifespan_context(first):
         pass
-    stray = media / "old.mp4"
+    stray = media / str(alert_in(0).alert_id) / "clip.mp4"
+    stray.parent.mkdir()
     stray.write_bytes(b"x")
     marker = (media / MARKER).read_text()
     second = create_app(Settings(data_dir=tmp_path / "b", media_dir=media))
