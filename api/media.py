@@ -185,10 +185,8 @@ def _flush(file: BinaryIO) -> None:
 
 def _put_in_place(part: Path, path: Path) -> None:
     part.replace(path)
-    for left in path.parent.glob(
-        f".{path.name}.*{_PART}"
-    ):  # of a service that was killed, and sent again since
-        left.unlink(missing_ok=True)
+    for half in path.parent.glob(f".{path.name}.*{_PART}"):  # a service that was killed left it
+        half.unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)  # the name itself must outlive a power cut

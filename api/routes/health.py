@@ -21,19 +21,24 @@ _MIN_PART = 0.05  # of a small disk
 @router.get("", operation_id="health")
 async def health(service: ServiceDep) -> HealthOut:
     """The state of the database and the disk."""
-    problems = service.store.database.problems()
-    try:
-        await service.store.alerts.head()
-    except StorageError as error:
-        problems.append(f"database: cannot be read: {error.got}")
-    problems += await _evidence_problems(service)
-    problems += await asyncio.to_thread(_disk_problems, service)
+    problems = await problems_of(service)
     return HealthOut(
         status="degraded" if problems else "ok",
         version=_version(),
         database=service.store.database.kind,
         problems=problems,
     )
+
+
+async def problems_of(service: Service) -> list[str]:
+    """What keeps the service from storing an alert, or soon will."""
+    problems = service.store.database.problems()
+    try:
+        await service.store.alerts.head()
+    except StorageError as error:
+        problems.append(f"database: cannot be read: {error.got}")
+    problems += await _evidence_problems(service)
+    return problems + await asyncio.to_thread(_disk_problems, service)
 
 
 async def _evidence_problems(service: Service) -> list[str]:
