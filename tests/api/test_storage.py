@@ -107,6 +107,20 @@ class TestFull:
             async with api.service.store.database.reading() as connection:
                 assert (await connection.exec_driver_sql("PRAGMA integrity_check")).scalar_one() == "ok"
 
+    async def test_a_file_is_never_cut_short(self, api: Api, disk: Path) -> None:
+        """A disk that takes a part of one piece, and no more: 507 and no file, where a short one could look whole. (CLP-01)"""
+        await api.send(0)
+        filler = fill(disk, leave=100_000)
+        assert (await put(api, 0, b"x" * 300_000)).status_code == 507
+        assert files(disk / "media") == [MARKER]
+        pictures = api.service.settings.picture_dir
+        if pictures.is_relative_to(disk):
+            picture = await api.worker.put("/cameras/lawn/picture", content=b"x" * 300_000)
+            assert picture.status_code == 507
+            assert files(pictures) == []
+        filler.unlink()
+        assert (await put(api, 0, b"x" * 300_000)).status_code == 204
+
     async def test_a_body_of_untold_length_ends_before_the_disk_does(self, api: Api, disk: Path) -> None:
         """Chunks without a length on a disk too small for them: 507, the part removed, room left for alerts. (API-07)"""
         await api.send(0)
