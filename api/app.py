@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI, Request
@@ -19,8 +20,10 @@ from api.deps import Service
 from api.feed import Feed
 from api.media import MediaFolder
 from api.metrics import ApiMetrics, Measured
-from api.routes import alerts, cameras, console, feed, health, metrics, session, worker
+from api.retention import Retention, open_storage
+from api.routes import alerts, cameras, console, deletions, feed, health, metrics, session, worker
 from api.settings import Settings
+from api.trusted import TrustedClock
 from detector.errors import StorageError
 
 log = logging.getLogger(__name__)
@@ -42,8 +45,12 @@ _SECURITY = {
 }
 
 
-def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
+def create_app(
+    settings: Settings, *, clock: Clock = utc_now, elapsed_s: Callable[[], float] = time.monotonic
+) -> FastAPI:
     """The service on these settings; the database is opened and migrated when it starts.
+
+    `elapsed_s` runs evenly, whatever happens to `clock`.
 
     Raises ConfigError at once for settings it cannot run with, StorageError at start.
     """
@@ -54,14 +61,24 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         async with open_store(settings, clock=clock, publish=live.publish) as store:
-            media = MediaFolder(settings.media_dir, settings.picture_dir)
-            app.state.service = Service(settings, store, live, media, Guard(store, clock), clock, counts)
-            watch = asyncio.create_task(_tell_silent_workers(store, live))
+            storage = await open_storage(settings, store)
+            media = MediaFolder(storage, settings.picture_dir)
+            retention = Retention(settings, store, storage, TrustedClock(clock, elapsed_s))
+            await retention.begin()
+            app.state.service = Service(
+                settings, store, live, media, Guard(store, clock), clock, counts, retention
+            )
+            beside = [
+                asyncio.create_task(_tell_silent_workers(store, live)),
+                asyncio.create_task(retention.run()),
+            ]
             yield
             live.close()
-            watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await watch
+            for task in beside:
+                task.cancel()
+            for task in beside:
+                with suppress(asyncio.CancelledError):
+                    await task
 
     app = FastAPI(
         title="Watchpost",
@@ -85,6 +102,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
         alerts.router,
         cameras.router,
         feed.router,
+        deletions.router,
         health.router,
     ):
         app.include_router(part, prefix=PREFIX)

@@ -13,6 +13,7 @@ from api.db.store import Clock, Store
 from api.feed import Feed
 from api.media import MediaFolder
 from api.metrics import ApiMetrics
+from api.retention import Retention
 from api.settings import Settings
 
 SESSION_COOKIE = "watchpost_session"
@@ -32,6 +33,7 @@ class Service:
     guard: Guard
     clock: Clock
     metrics: ApiMetrics
+    retention: Retention
 
 
 def get_service(request: Request) -> Service:

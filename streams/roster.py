@@ -130,7 +130,7 @@ class Roster:
             self._leaving.append(lookout)
             lookout.stage.stop(0.0)
             return reason
-        if (before.zones, before.rules) == (camera.zones, camera.rules):
+        if (before.zones, before.rules, before.blind) == (camera.zones, camera.rules, camera.blind):
             lookout.watched = replace(watched, camera=camera, told_size=None)
             return ""
         log.info("%s camera_id=%s", RULES_CHANGED, before.id)
@@ -161,5 +161,12 @@ class Roster:
 
 def _same_pictures(before: Camera, after: Camera) -> bool:
     """Whether only what is said and judged of the pictures differs, and enough of them are kept for clips."""
-    told = replace(before, name=after.name, timezone=after.timezone, zones=after.zones, rules=after.rules)
+    told = replace(
+        before,
+        name=after.name,
+        timezone=after.timezone,
+        zones=after.zones,
+        rules=after.rules,
+        blind=after.blind,
+    )
     return told == after and keep_s(after) <= keep_s(before)

@@ -18,16 +18,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
-from api.schemas import AlertIn, CameraState
+from api.schemas import CameraState
 from detector.errors import StorageError, WatchError
-from detector.types import Phase
 from models.catalog import load_card
 from models.export import ensure_network
 from models.onnx import DetectorOptions, OnnxDetector
+from streams.aftermath import last_sign, lock_of, settle, show_life
 from streams.analysis import Analysis, Desk, Run, keep_s
 from streams.clips import check_encoder
 from streams.config import Camera, Site
@@ -88,11 +89,12 @@ def run_worker(
     """
     check_encoder()
     detector, file = build_detector(site), SiteFile(site, outside.clock.monotonic)
-    with _alone(site.worker.state_dir), open_page(site.worker.metrics_listen) as page:
+    with _alone(site.worker.state_dir) as alive_at, open_page(site.worker.metrics_listen) as page:
         worker = Worker(site, detector, page, every_picture=until_done, outside=outside)
         try:
-            worker.start()
+            worker.start(alive_at)
             while not stop.wait(_LOOK_S) and not worker.died:
+                show_life(site.worker.state_dir)
                 if not until_done and (changed := file.look()):
                     worker.follow(changed)
                 worker.look()
@@ -160,9 +162,9 @@ class Worker:
             page.registry.register(collector)
             self._watchers.append(self._stage("metrics", page.run))
 
-    def start(self) -> None:
-        """Settle what a crash left, then start the parts, the last of the flow first."""
-        settle(self._outbox, self._folder)
+    def start(self, alive_at: datetime | None = None) -> None:
+        """Settle what a crash at `alive_at` left, then start the parts, the last of the flow first."""
+        self._run.follows.remember(settle(self._outbox, self._folder, alive_at))
         self._board.join(_WORKER)  # cameras may come, though none is there
         for stage in (self._courier, *self._watchers, self._writer, self._inference):
             stage.start()
@@ -232,7 +234,8 @@ class Worker:
         clock = replace(outside.clock, wait=partial(_wait_and_cut, outside.clock.wait, recorder))
         reader = Reader(camera, self._board, recorder, self._noted, replace(outside, clock=clock))
         desk = Desk(self._outbox, self._folder, requests, self._abandon)
-        watched = Watched(camera, reader, Analysis(camera, self._run, desk), recorder)
+        analysis = Analysis(camera, self._run, desk, lambda: reader.health)
+        watched = Watched(camera, reader, analysis, recorder)
 
         def run(stop: threading.Event) -> None:
             reader.run(stop)
@@ -275,11 +278,15 @@ def _wait_and_cut(wait: Wait, recorder: Recorder, stop: threading.Event, wait_s:
 
 
 @contextmanager
-def _alone(state_dir: Path) -> Iterator[None]:
-    """Hold the state folder, since a second worker would end the first one's alerts. A lock dies with us."""
+def _alone(state_dir: Path) -> Iterator[datetime | None]:
+    """Hold the state folder, since a second worker would end the first one's alerts. A lock dies with us.
+
+    Gives when a worker was last known to live here.
+    """
     try:
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = (state_dir / "lock").open("w")
+        alive_at = last_sign(state_dir)
+        file = lock_of(state_dir).open("a")
     except OSError as error:
         got = error.strerror or str(error)
         raise StorageError("the state folder cannot be used", where=str(state_dir), got=got) from error
@@ -292,28 +299,4 @@ def _alone(state_dir: Path) -> Iterator[None]:
                 where=str(state_dir),
                 todo="Stop it, or give this one a folder of its own in worker.state_dir",
             ) from None
-        yield
-
-
-def settle(outbox: Outbox, folder: Folder) -> None:
-    """Say how that ended which a killed worker left: alerts were interrupted, lost evidence is missing."""
-    for alert in outbox.open_alerts():
-        outbox.put_alert(interrupted(alert))
-    for alert_id, kind in outbox.due_media():
-        outbox.put_missing(alert_id, kind, "the worker was interrupted before it was written")
-    try:
-        if n_stray := folder.sweep(outbox.paths()):
-            log.info("removed half-written evidence n=%d", n_stray)
-    except StorageError as error:  # watching and alerts go on without room for evidence
-        log.warning("evidence folder cannot be swept error=%s", error)
-
-
-def interrupted(alert: AlertIn) -> AlertIn:
-    """The end of an alert whose worker was killed: at the last time that is known of it."""
-    return alert.model_copy(
-        update={
-            "phase": Phase.CLOSED,
-            "revision": alert.revision + 1,
-            "facts": {**alert.facts, "end_reason": "interrupted"},
-        }
-    )
+        yield alive_at

@@ -15,6 +15,7 @@ from detector.errors import StorageError
 router = APIRouter(prefix="/health", tags=["health"])
 
 _MIN_FREE = 500 * 1024 * 1024  # bytes; a few clips more and the disk is full
+_MIN_PART = 0.05  # of a small disk
 
 
 @router.get("", operation_id="health")
@@ -36,15 +37,25 @@ async def problems_of(service: Service) -> list[str]:
         await service.store.alerts.head()
     except StorageError as error:
         problems.append(f"database: cannot be read: {error.got}")
+    problems += await _evidence_problems(service)
     return problems + await asyncio.to_thread(_disk_problems, service)
 
 
-def _disk_problems(service: Service) -> list[str]:
+async def _evidence_problems(service: Service) -> list[str]:
     try:
-        free = shutil.disk_usage(service.settings.data_dir).free
+        return [f"evidence: {problem}" for problem in await service.retention.problems()]
+    except StorageError as error:
+        return [f"evidence: its state is not known: {error.got}"]
+
+
+def _disk_problems(service: Service) -> list[str]:
+    """Of the disk of the database."""
+    try:
+        disk = shutil.disk_usage(service.settings.data_dir)
     except OSError as error:
         return [f"disk: {error.strerror}"]
-    return [] if free >= _MIN_FREE else [f"disk: {free // 2**20} MiB free"]
+    enough = min(_MIN_FREE, disk.total * _MIN_PART)
+    return [] if disk.free >= enough else [f"disk: {disk.free // 2**20} MiB free"]
 
 
 def _version() -> str:
