@@ -77,6 +77,24 @@ async def test_a_silent_worker_makes_its_cameras_offline(api: Api) -> None:
     assert await state() == ("ended", "the file ended")
 
 
+async def test_a_removed_camera_is_told_as_such(api: Api) -> None:
+    """It stays listed for its alerts, never turns silent, and is watched again when a worker says so."""
+    await api.worker.put("/cameras/lawn", json=LAWN)
+    reader = await api.log_in()
+
+    async def state() -> tuple[str, str]:
+        (camera,) = (await reader.get("/cameras")).json()
+        return camera["state"], camera["reason"]
+
+    await api.worker.post("/heartbeat", json=_pulse())
+    await api.worker.post("/heartbeat", json=_pulse("removed", "no longer in the site file"))
+    api.clock.pass_s(3600)
+    assert await state() == ("removed", "no longer in the site file")
+    assert (await api.send(camera_id="lawn")).status_code == 201
+    await api.worker.post("/heartbeat", json=_pulse())
+    assert await state() == ("online", "")
+
+
 async def test_listeners_are_told_of_a_silent_worker(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is written when a worker dies, yet the consoles hear that its cameras are offline, once."""
     monkeypatch.setattr("api.app._WATCH_S", 0.005)

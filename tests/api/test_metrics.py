@@ -93,6 +93,7 @@ async def test_an_answer_that_never_began_is_an_error(api: Api, monkeypatch: pyt
 async def test_a_degraded_service_says_so(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """The flag follows /health."""
     monkeypatch.setattr("api.routes.health._MIN_FREE", 1 << 62)
+    monkeypatch.setattr("api.routes.health._MIN_PART", 1.1)
     assert (await samples(api))["watchpost_api_degraded",] == 1
 
 

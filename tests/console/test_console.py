@@ -192,6 +192,24 @@ def test_cameras_show_their_state_and_rules_in_words(open_screen, worker):
         expect(tile).to_contain_text("no picture for 20 s")
 
 
+def test_a_removed_camera_leaves_the_page(open_screen, worker):
+    """Its tile goes by itself, the count too; what the site file has wrong is told on a tile that is online."""
+    for camera_id in ("lawn", "gate"):
+        worker.send_camera(camera_id, name=camera_id)
+        worker.send_pulse(camera_id)
+    with open_screen() as view:
+        view.open()
+        view.log_in()
+        expect(view.page.locator(".tile")).to_have_count(2)
+        worker.send_pulse("gate", state="removed", reason="no longer in the site file")
+        expect(view.page.locator(".tile")).to_have_count(1)
+        expect(view.page.get_by_text("1 of 1 online")).to_be_visible()
+        worker.send_pulse(reason="(watched as before; site file: cameras[0]: wrong)")
+        expect(view.page.locator('[data-camera="lawn"]')).to_contain_text("watched as before")
+        worker.send_pulse("gate")
+        expect(view.page.locator(".tile")).to_have_count(2)
+
+
 def test_a_one_time_password_must_be_changed_first(open_screen, api, tmp_path):
     """Who must change the password sees nothing else until it is changed, is in then, and the old one opens nothing."""
 

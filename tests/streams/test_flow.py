@@ -251,3 +251,22 @@ def test_a_stage_that_does_not_listen_is_abandoned() -> None:
     release.set()
     assert stage.wait(LONG_S)
     assert not stage.running
+
+
+def test_a_board_keeps_nothing_of_a_camera_that_is_forgotten() -> None:
+    """Its waiting picture, its drops and its patience are gone; another one may join under its id."""
+    board, stop = Board(), threading.Event()
+    board.join("a", lossless=True)
+    board.join("b")
+    board.put(frame("a", 1), stop)
+    for n in (1, 2):
+        board.put(frame("b", n), stop)
+    assert board.dropped == {"b": 1}
+    board.forget("a")
+    board.forget("b")
+    assert board.dropped == {}
+    assert board.done
+    board.join("a")
+    for n in (1, 2):
+        assert board.put(frame("a", n), stop)
+    assert board.dropped == {"a": 1}

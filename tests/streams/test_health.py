@@ -55,12 +55,27 @@ def watched(tmp_path):
     }
 
 
+class Told:
+    """The census that a pulse reads; a test may change it."""
+
+    def __init__(self, watched):
+        self.now = Census(watched)
+
+    def __call__(self):
+        return self.now
+
+
 @pytest.fixture
-def pulse(tmp_path, sink, watched):
+def census(watched):
+    return Told(watched)
+
+
+@pytest.fixture
+def pulse(tmp_path, sink, census):
     outbox = Outbox(tmp_path / "o.db")
     board = Board()
     with open_client(sink.url, TOKEN) as client:
-        yield Pulse("w1", client, lambda: Census(watched), board, outbox, lambda: AT + timedelta(seconds=1))
+        yield Pulse("w1", client, census, board, outbox, lambda: AT + timedelta(seconds=1))
     outbox.close()
 
 
@@ -124,6 +139,32 @@ def test_a_refused_camera_keeps_no_other_from_being_told(sink, pulse):
     assert pulse.beat()
     assert set(sink.cameras) == {"gate"}
     assert len(sink.beats) == 1
+
+
+def test_what_the_site_file_has_wrong_is_told(sink, pulse, watched, census):
+    """A camera that is watched as before says so; one that is not watched is offline with the reason."""
+    census.now = Census(watched, rejected={"yard": "cameras[0]: bad\x07", "roof": "cameras[2]: worse"})
+    pulse.beat()
+    told = {one["camera_id"]: (one["state"], one["reason"]) for one in sink.beats[0]["cameras"]}
+    assert told == {
+        "yard": ("online", "(watched as before; site file: cameras[0]: bad?)"),
+        "gate": ("online", ""),
+        "roof": ("offline", "site file: cameras[2]: worse"),
+    }
+
+
+def test_a_removed_camera_is_told_until_it_is_heard(sink, pulse, watched, census):
+    """Once the service has it, it is not repeated; after an outage it is told again."""
+    census.now = Census({"yard": watched["yard"]}, removed=frozenset({"gate"}))
+    sink.fail(1, 503)
+    for _ in range(3):
+        pulse.beat()
+    told = [[(one["camera_id"], one["state"]) for one in beat["cameras"]] for beat in sink.beats]
+    assert told == [[("yard", "online"), ("gate", "removed")], [("yard", "online")]]
+    sink.fail(1, 503)
+    assert not pulse.beat()
+    pulse.beat()
+    assert sink.beats[-1]["cameras"][-1]["state"] == "removed"
 
 
 def test_the_last_state_is_told_at_the_end(sink, pulse, watched):

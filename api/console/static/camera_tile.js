@@ -79,8 +79,8 @@ export class CameraTile {
   #notices(camera) {
     const out = [];
     if (!camera.picture_at) out.push(h("p", { class: "tile-message" }, icon("camera"), "No picture yet"));
-    if (camera.state !== "online" && camera.reason) out.push(h("p", { class: "tile-message", text: camera.reason }));
-    else if (camera.state === "online" && camera.picture_at && Date.now() - Date.parse(camera.picture_at) > OLD_PICTURE_MS) {
+    if (camera.reason) out.push(h("p", { class: "tile-message", text: camera.reason }));
+    if (camera.state === "online" && camera.picture_at && Date.now() - Date.parse(camera.picture_at) > OLD_PICTURE_MS) {
       out.push(h("p", { class: "tile-message" }, "Old picture: ", age(camera.picture_at, camera.timezone)));
     }
     return out;

@@ -18,7 +18,7 @@ export const REASONS = [
 export const REASON = Object.fromEntries(REASONS);
 export const PHASE = { opened: "Ongoing", updated: "Ongoing", closed: "Ended" };
 export const HISTORY = { opened: "Opened", updated: "Changed", closed: "Ended" };
-export const CAMERA_STATE = { starting: "Starting", online: "Online", offline: "Offline", ended: "Ended" };
+export const CAMERA_STATE = { starting: "Starting", online: "Online", offline: "Offline", ended: "Ended", removed: "Removed" };
 
 const LABELS = {
   n_people: "People",

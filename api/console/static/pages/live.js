@@ -42,9 +42,14 @@ export function livePage({ store }) {
   }
 
   function showCameras() {
-    const cameras = [...store.cameras.values()].sort((a, b) => a.name.localeCompare(b.name));
+    const cameras = [...store.cameras.values()].filter((c) => c.state !== "removed").sort((a, b) => a.name.localeCompare(b.name));
     const online = cameras.filter((c) => c.state === "online").length;
     cameraCount.textContent = cameras.length ? `${online} of ${cameras.length} online` : "";
+    for (const [id, tile] of tiles) {
+      if (store.cameras.get(id)?.state !== "removed") continue;
+      tile.node.remove();
+      tiles.delete(id);
+    }
     if (!cameras.length) {
       if (store.loaded) put(grid, emptyState("No cameras yet", "A camera appears here as soon as a worker that watches it reports to this service."));
       else if (!store.error) put(grid, loading("Reading cameras …"));
