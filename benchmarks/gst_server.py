@@ -1,6 +1,6 @@
 """The script of a real RTSP server, run by Debian's own Python, which has GStreamer's bindings; see rtsp.py.
 
-    gst_server.py PORT [--address A] [--user U --password P] [--launch 'GST'] [--loss SHARE]
+    gst_server.py PORT [--address A] [--user U --password P] [--certificate PEM] [--launch 'GST'] [--loss SHARE]
 
 Serves the pipeline at /s and prints the bound port when ready. `--loss`: this share of the bunches of RTP
 packets that leave the payloader (a picture's, as a rule) is never sent, so that numbers are missing in the row.
@@ -17,7 +17,7 @@ import gi
 
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402  # the versions come first
+from gi.repository import Gio, GLib, Gst, GstRtspServer  # noqa: E402  # the versions come first
 
 LIVE = (
     "( videotestsrc is-live=true ! video/x-raw,width=320,height=180,framerate=15/1"
@@ -31,6 +31,7 @@ def _serve() -> None:
     parser.add_argument("--address", default="127.0.0.1")
     parser.add_argument("--user")
     parser.add_argument("--password")
+    parser.add_argument("--certificate")
     parser.add_argument("--launch", default=LIVE)
     parser.add_argument("--loss", type=float, default=0.0)
     told = parser.parse_args()
@@ -41,8 +42,8 @@ def _serve() -> None:
     factory = GstRtspServer.RTSPMediaFactory()
     factory.set_launch(told.launch)
     factory.set_shared(True)
-    if told.user:
-        _protect(server, factory, told.user, told.password)
+    if told.user or told.certificate:
+        _protect(server, factory, told)
     if told.loss:
         factory.connect("media-configure", _lose, told.loss)
     server.get_mount_points().add_factory("/s", factory)
@@ -51,15 +52,21 @@ def _serve() -> None:
     GLib.MainLoop().run()
 
 
-def _protect(server: Any, factory: Any, user: str, password: str) -> None:
+def _protect(server: Any, factory: Any, told: argparse.Namespace) -> None:
     auth = GstRtspServer.RTSPAuth()
+    role = "user" if told.user else "anybody"
     token = GstRtspServer.RTSPToken()
-    token.set_string("media.factory.role", "user")
-    auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
+    token.set_string("media.factory.role", role)
+    if told.user:
+        auth.add_basic(GstRtspServer.RTSPAuth.make_basic(told.user, told.password), token)
+    else:
+        auth.set_default_token(token)
+    if told.certificate:
+        auth.set_tls_certificate(Gio.TlsCertificate.new_from_file(told.certificate))
     server.set_auth(auth)
     rights = GstRtspServer.RTSPPermissions()
-    rights.add_permission_for_role("user", "media.factory.access", True)
-    rights.add_permission_for_role("user", "media.factory.construct", True)
+    rights.add_permission_for_role(role, "media.factory.access", True)
+    rights.add_permission_for_role(role, "media.factory.construct", True)
     factory.set_permissions(rights)
 
 

@@ -40,17 +40,20 @@ class GstServer:
         login: tuple[str, str] = ("", ""),
         launch: str = "",
         loss: float = 0.0,
+        certificate: Path | None = None,
     ) -> None:
         command = [SYSTEM_PYTHON, str(_SCRIPT), str(port), "--address", address, "--loss", str(loss)]
         if launch:
             command += ["--launch", launch]
+        if certificate is not None:
+            command += ["--certificate", str(certificate)]
         if login[0]:
             command += ["--user", login[0], "--password", login[1]]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self.port = int(self._process.stdout.readline())
         host = f"[{address}]" if ":" in address else address
-        self.url = f"rtsp://{host}:{self.port}/s"
+        self.url = f"{'rtsp' if certificate is None else 'rtsps'}://{host}:{self.port}/s"
 
     def kill(self) -> None:
         """End it at once, by its pid."""
@@ -126,3 +129,24 @@ def _answer(method: str, number: str) -> bytes:
     body = _SDP if method == "DESCRIBE" else ""
     head = heads.get(method, "Session: 1\r\n")
     return f"RTSP/1.0 200 OK\r\nCSeq: {number}\r\n{head}\r\n{body}".encode()
+
+
+def write_certificate(path: Path) -> Path:
+    """A key and a certificate for 127.0.0.1 that nobody but its owner has signed, in one file."""
+    key = path.with_suffix(".key")
+    made = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=127.0.0.1",
+    ]
+    made += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(path)]
+    subprocess.run(made, check=True, capture_output=True)
+    path.write_text(path.read_text() + key.read_text())
+    return path

@@ -13,23 +13,25 @@ import os
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 
 from api.schemas import Name, Slug
 from detector.errors import ConfigError
 from detector.rules.base import Rule
+from detector.rules.blind import BlindParams
 from detector.rules.gathering import Gathering, GatheringParams
 from detector.zones import Zone
-from streams.source import Address, address_of
+from streams.hardware import Decoder
+from streams.source import Address, Transport, address_of
 
 Pace = Literal["realtime", "fast"]
 
-_SECRET_KEYS = frozenset({"source", "user", "password"})
+_SECRET_KEYS = frozenset({"source", "host", "path", "user", "password"})
 _MAX_FILE_BYTES = 4_000_000
 
 # The rules a camera can have: their parameters, and how one is made.
@@ -45,6 +47,17 @@ class _Section(BaseModel):
 
 
 _S = TypeVar("_S", bound=_Section)
+_P = TypeVar("_P", GatheringParams, BlindParams)
+
+
+def _host_port(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    if text and not (
+        bare and port.isascii() and port.isdigit() and int(port) < 65536 and (":" in bare) == (bare != host)
+    ):
+        raise ValueError("wanted host:port, an IPv6 host in brackets")
+    return text
 
 
 class WorkerSection(_Section):
@@ -56,6 +69,7 @@ class WorkerSection(_Section):
     api_url: Annotated[str, Field(pattern=r"^https?://[^\s@]+$")] = "http://127.0.0.1:8000"
     token_file: Path | None = Field(default=None, strict=False)  # holds the worker's token and nothing else
     worker_id: Slug = "worker"
+    metrics_listen: Annotated[str, AfterValidator(_host_port)] = ""  # where Prometheus asks; "": nowhere
 
     def token(self, environ: Mapping[str, str] = os.environ) -> SecretStr:
         """The worker's token: $WATCHPOST_TOKEN, else the content of `token_file`. Raises ConfigError."""
@@ -98,7 +112,15 @@ class _CameraSection(_Section):
 
     id: Slug
     name: Name | None = None
-    source: SecretStr
+    source: SecretStr = SecretStr("")  # a URL, a file, v4l2:///dev/video0; or else the four below
+    scheme: Literal["rtsp", "rtsps", "http", "https"] = "rtsp"
+    host: Annotated[str, Field(pattern=r"^[^\s/@\[\]]*$")] = ""  # an IPv6 address without brackets
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    path: SecretStr = SecretStr("")  # as in a URL; some cameras log in by it
+    transport: Transport = "tcp"  # of RTSP; udp: less delay, lost packets
+    tls_verify: bool = True
+    tls_ca_file: Path | None = Field(default=None, strict=False)
+    decoder: Decoder = "software"  # or auto, or a device: see streams.hardware
     user: SecretStr = SecretStr("")
     password: SecretStr = SecretStr("")
     timezone: str = "UTC"
@@ -107,6 +129,7 @@ class _CameraSection(_Section):
     loop: bool = False
     zones: Annotated[list[_ZoneSection], Field(max_length=100)] = []
     rules: Annotated[list[dict[str, object]], Field(max_length=100)] = []
+    blind: dict[str, object] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +154,22 @@ class Camera:
     loop: bool = False  # a file starts again at its end
     zones: tuple[Zone, ...] = ()
     rules: tuple[RuleChoice, ...] = ()
+    blind: BlindParams = field(default_factory=BlindParams)  # when the camera itself counts as blind
 
     def build_rules(self) -> list[Rule]:
         """New rules with no memory: call it once for each scene."""
         return [_RULES[choice.rule][1](choice.params, choice.zone) for choice in self.rules]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A camera that is wrong in the site file."""
+
+    camera_id: str  # "": it tells no id of its own
+    text: str  # what is wrong, and where
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +179,25 @@ class Site:
     worker: WorkerSection
     detector: DetectorSection
     cameras: tuple[Camera, ...]  # those that are right
-    rejected: tuple[ConfigError, ...]  # what is wrong with the others
+    rejected: tuple[Rejected, ...]  # what is wrong with the others
     config_hash: str  # sha256 of all that can change an alert: detector and cameras, without any login
+    path: Path | None = None  # where it was loaded from
+
+    def taking(self, found: Site) -> Site:
+        """What a running worker makes of a newer version of its file.
+
+        A camera that is wrong there stays as it is here; so do worker and detector, which need a restart.
+        """
+        right = {camera.id for camera in found.cameras}
+        wrong = {one.camera_id for one in found.rejected} - right
+        cameras = (*found.cameras, *(camera for camera in self.cameras if camera.id in wrong))
+        config_hash = _hash_of(self.detector, cameras)
+        return replace(self, cameras=cameras, rejected=found.rejected, config_hash=config_hash)
 
 
 def load_site(path: Path, environ: Mapping[str, str] = os.environ) -> Site:
     """Read and check a site file. Raises ConfigError; what is wrong with one camera is in `Site.rejected`."""
-    return parse_site(_read(path), path.absolute().parent, environ)
+    return replace(parse_site(_read(path), path.absolute().parent, environ), path=path.absolute())
 
 
 def parse_site(content: Mapping[str, Any], folder: Path, environ: Mapping[str, str] = os.environ) -> Site:
@@ -168,7 +215,7 @@ def parse_site(content: Mapping[str, Any], folder: Path, environ: Mapping[str, s
     if not isinstance(tables, list) or not tables:
         raise ConfigError("no camera", where="cameras", wanted="at least one [[cameras]] table")
     cameras: list[Camera] = []
-    rejected: list[ConfigError] = []
+    rejected: list[Rejected] = []
     for i, table in enumerate(tables):
         at = f"cameras[{i}]"
         try:
@@ -179,8 +226,18 @@ def parse_site(content: Mapping[str, Any], folder: Path, environ: Mapping[str, s
                 )
             cameras.append(camera)
         except ConfigError as error:
-            rejected.append(error)
+            rejected.append(Rejected(_id_of(table, cameras), error.text()))
     return Site(worker, detector, tuple(cameras), tuple(rejected), _hash_of(detector, cameras))
+
+
+def _id_of(table: object, others: Iterable[Camera]) -> str:
+    """Which camera a wrong table is about; "" if it does not say, or says the id of another one."""
+    told = table.get("id") if isinstance(table, dict) else None
+    try:
+        camera_id = str(TypeAdapter(Slug).validate_python(told, strict=True))
+    except ValidationError:
+        return ""
+    return "" if camera_id in {other.id for other in others} else camera_id
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -218,9 +275,14 @@ def _camera(table: object, at: str, folder: Path, environ: Mapping[str, str]) ->
         ) from None
     slot = told.id.upper().replace("-", "_")
     password = environ.get(f"WATCHPOST_CAMERA_{slot}_PASSWORD") or told.password.get_secret_value()
-    source, user = told.source.get_secret_value(), told.user.get_secret_value()
     with _named(f"{at}.source"):
-        address = address_of(source, user, password, folder)
+        address = replace(
+            address_of(_source_of(told), told.user.get_secret_value(), password, folder),
+            transport=told.transport,
+            tls_verify=told.tls_verify,
+            tls_ca_file=None if told.tls_ca_file is None else folder / told.tls_ca_file,
+            decoder=told.decoder,
+        )
     zones: dict[str, Zone] = {}
     for i, zone in enumerate(told.zones):
         with _named(f"{at}.zones[{i}]"):
@@ -234,6 +296,8 @@ def _camera(table: object, at: str, folder: Path, environ: Mapping[str, str]) ->
             if (choice.rule, choice.zone) in {(other.rule, other.zone) for other in choices}:
                 raise ConfigError("the same rule twice in one place", wanted="one of each rule for a zone")
             choices.append(choice)
+    with _named(f"{at}.blind"):
+        blind = _params(BlindParams, told.blind)
     return Camera(
         id=told.id,
         name=told.name or told.id,
@@ -244,7 +308,23 @@ def _camera(table: object, at: str, folder: Path, environ: Mapping[str, str]) ->
         loop=told.loop,
         zones=tuple(zones.values()),
         rules=tuple(choices),
+        blind=blind,
     )
+
+
+def _source_of(told: _CameraSection) -> str:
+    """The address as one text, whichever way it was told. Raises ConfigError."""
+    source, path = told.source.get_secret_value(), told.path.get_secret_value()
+    if bool(source) == bool(told.host):
+        got = "both" if source else "neither"
+        raise ConfigError("no one address", wanted="source, or host with scheme, port and path", got=got)
+    if source:
+        if told.port is not None or path or "scheme" in told.model_fields_set:
+            raise ConfigError("scheme, port and path go with host", wanted="them in source")
+        return source
+    host = f"[{told.host}]" if ":" in told.host else told.host
+    port = f":{told.port}" if told.port is not None else ""
+    return f"{told.scheme}://{host}{port}/{path.removeprefix('/')}"
 
 
 def _choice(raw: Mapping[str, object], zones: Mapping[str, Zone]) -> RuleChoice:
@@ -267,16 +347,21 @@ def _choice(raw: Mapping[str, object], zones: Mapping[str, Zone]) -> RuleChoice:
             got=repr(zone_name),
             todo=_meant(str(zone_name), zones),
         )
-    params_type = _RULES[name][0]
+    params = _params(_RULES[name][0], {key: raw[key] for key in raw if key not in ("rule", "zone")})
+    return RuleChoice(name, zones.get(zone_name), params)
+
+
+def _params(params_type: type[_P], raw: Mapping[str, object]) -> _P:
+    """The parameters of a rule, each of its own type; keys of errors are relative to its table."""
     hints = get_type_hints(params_type)
-    _refuse_unknown(raw, ("rule", "zone", *hints))
+    _refuse_unknown(raw, hints)
     values = {}
-    for key in hints.keys() & raw.keys():
+    for key, value in raw.items():
         try:
-            values[key] = TypeAdapter(hints[key], config=_Section.model_config).validate_python(raw[key])
+            values[key] = TypeAdapter(hints[key], config=_Section.model_config).validate_python(value)
         except ValidationError as error:
             raise _first_of(error, _Section, key) from None
-    return RuleChoice(name, zones.get(zone_name), params_type(**values))
+    return params_type(**values)
 
 
 def _section(model: type[_S], table: object, at: str) -> _S:
