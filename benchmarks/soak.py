@@ -203,7 +203,7 @@ def _watch(house: House, dying: Dying, seconds: float, progress: Progress) -> li
 
 
 def _n_online(worker: Child, camera_id: str) -> int:
-    return sum(f" camera={camera_id} state=online " in line for line in worker.lines())
+    return sum(f" camera_id={camera_id} state=online " in line for line in worker.lines())
 
 
 async def _cameras(settings: Settings) -> list[CameraOut]:
