@@ -74,6 +74,8 @@ class Provenance(Wire):
     params: dict[str, Fact]
     config_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     software: Name
+    # Of the privacy masks on its pictures; "": none, or a worker older than masks.
+    mask_version: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
 
 
 class Stages(Wire):

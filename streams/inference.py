@@ -48,7 +48,8 @@ class Inference:
         while not self._board.done and not stop.is_set():
             frames = self._board.take(self._max_batch, _WAIT_S)
             if frames:
-                for frame, detections in zip(frames, self._detector.detect(frames), strict=True):
+                pictures = [frame.for_network for frame in frames]
+                for frame, detections in zip(frames, self._detector.detect(pictures), strict=True):
                     self._blind.discard(frame.stamp.camera_id)
                     self._analyses[frame.stamp.camera_id].step(frame, detections)
             self._close_blind({frame.stamp.camera_id for frame in frames})

@@ -207,7 +207,7 @@ class Reader:
             if not source.address.live and self._camera.pace == "realtime":
                 self._await(stamp.t, stop)
             if not video.is_corrupt and self._is_due(stamp.t):
-                self._board.put(Frame(stamp, video), stop)
+                self._board.put(Frame(stamp, video, self._camera.masks), stop)
         return seen
 
     def _stamp(self, source: Source, video: av.VideoFrame, arrival: Arrival) -> Stamp | None:

@@ -22,6 +22,7 @@ from detector.errors import SourceUnreadable, StorageError
 from streams.clips import Codec, Kept, VideoPacket, write_clip
 from streams.evidence import Folder
 from streams.flow import Pipe
+from streams.masks import NO_MASKS, Masks
 from streams.outbox import Outbox
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ class ClipRequest:
     epoch: int
     from_t: float
     until_t: float
+    masks: Masks = NO_MASKS
 
 
 @dataclass(slots=True)
@@ -61,7 +63,7 @@ class PacketRing:
         self._groups: deque[_Group] = deque()
         self._begun: tuple[int, Codec | str] | None = None  # the epoch that waits for its first keyframe
         self.n_bytes = 0
-        self.newest_t = 0.0
+        self.newest_t = 0.0  # what is shown before it has all come; with B-frames later pictures come first
 
     def begin(self, epoch: int, codec: Codec | str) -> None:
         """What comes now cannot be joined to what came before; a text says why none of it can be kept."""
@@ -69,7 +71,7 @@ class PacketRing:
 
     def add(self, packet: Kept) -> None:
         """Keep one packet, in decoding order; let go of the oldest."""
-        self.newest_t = max(self.newest_t, packet.t)
+        self.newest_t = max(self.newest_t, packet.t - packet.lag_s)
         if packet.keyframe and self._begun and isinstance(self._begun[1], Codec):
             self._groups.append(_Group(self._begun[0], self._begun[1], [packet]))
             self._begun = None
@@ -205,7 +207,7 @@ class ClipWriter:
             n_bytes = sum(len(packet.data) for packet in packets)
             try:
                 with self._folder.place(alert_id, MediaKind.CLIP, n_bytes) as part:
-                    span = write_clip(part, codec, packets, cut.request.from_t)
+                    span = write_clip(part, codec, packets, cut.request.from_t, cut.request.masks)
             except (StorageError, SourceUnreadable) as error:
                 reason = f"{error.what}: {error.got}" if error.got else error.what
             else:
