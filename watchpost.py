@@ -251,6 +251,26 @@ def bench_accuracy(
         report.write(json_out)
 
 
+@bench_app.command("odd-videos")
+def bench_odd_videos(
+    json_out: JsonOut = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Folder of video files; else $WATCHPOST_DATA/odd_videos.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="The data folder.", envvar="WATCHPOST_DATA")] = None,
+) -> None:
+    """Broken and unusual recordings through the reader: what is decoded, and what is said of each."""
+    from benchmarks.odd_videos import odd_videos
+
+    if folder is None and data is None:
+        raise ConfigError("no videos", where="--folder", wanted="a folder of video files, or WATCHPOST_DATA")
+    with Bars() as show:
+        report = odd_videos(folder or Path(str(data)) / "odd_videos", show)
+    report.show(_table_console(json_out))
+    if json_out:
+        report.write(json_out)
+
+
 @bench_app.command("throughput")
 def bench_throughput(
     json_out: JsonOut = None,

@@ -20,6 +20,7 @@ A wrong array shape is a `ValueError` raised by the type itself.
 from __future__ import annotations
 
 import math
+from enum import StrEnum
 
 
 class WatchError(Exception):
@@ -60,10 +61,37 @@ class ModelError(WatchError):
     exit_code = 3
 
 
+class Trouble(StrEnum):
+    """What keeps a camera from being seen, as a word that programs and lists can rely on."""
+
+    NONE = ""
+    NO_ROUTE = "no_route"  # the network does not lead there
+    REFUSED = "refused"  # nobody listens, or the connection was refused
+    AUTH_FAILED = "auth_failed"  # the login was refused: asked again rarely, since cameras lock accounts
+    NOT_FOUND = "not_found"  # the camera or file is there, this stream is not
+    NO_VIDEO = "no_video"  # what comes holds no video that can be decoded
+    NO_DATA = "no_data"  # connected, and then silence
+    LOST = "lost"  # the camera ended a stream that was running
+    UNREADABLE = "unreadable"  # anything else that is wrong with what comes
+
+
 class SourceError(WatchError):
     """A camera or a file does not give pictures."""
 
     exit_code = 4
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        trouble: Trouble = Trouble.UNREADABLE,
+        where: str = "",
+        wanted: str = "",
+        got: str = "",
+        todo: str = "",
+    ) -> None:
+        self.trouble = trouble
+        super().__init__(what, where=where, wanted=wanted, got=got, todo=todo)
 
 
 class SourceUnreachable(SourceError):

@@ -13,7 +13,7 @@ import os
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -25,12 +25,13 @@ from detector.errors import ConfigError
 from detector.rules.base import Rule
 from detector.rules.gathering import Gathering, GatheringParams
 from detector.zones import Zone
+from streams.hardware import Decoder
 from streams.masks import NO_MASKS, Masks
-from streams.source import Address, address_of
+from streams.source import Address, Transport, address_of
 
 Pace = Literal["realtime", "fast"]
 
-_SECRET_KEYS = frozenset({"source", "user", "password"})
+_SECRET_KEYS = frozenset({"source", "host", "path", "user", "password"})
 _MAX_FILE_BYTES = 4_000_000
 
 # The rules a camera can have: their parameters, and how one is made.
@@ -99,7 +100,15 @@ class _CameraSection(_Section):
 
     id: Slug
     name: Name | None = None
-    source: SecretStr
+    source: SecretStr = SecretStr("")  # a URL, a file, v4l2:///dev/video0; or else the four below
+    scheme: Literal["rtsp", "rtsps", "http", "https"] = "rtsp"
+    host: Annotated[str, Field(pattern=r"^[^\s/@\[\]]*$")] = ""  # an IPv6 address without brackets
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    path: SecretStr = SecretStr("")  # as in a URL; some cameras log in by it
+    transport: Transport = "tcp"  # of RTSP; udp: less delay, lost packets
+    tls_verify: bool = True
+    tls_ca_file: Path | None = Field(default=None, strict=False)
+    decoder: Decoder = "software"  # or auto, or a device: see streams.hardware
     user: SecretStr = SecretStr("")
     password: SecretStr = SecretStr("")
     timezone: str = "UTC"
@@ -222,9 +231,14 @@ def _camera(table: object, at: str, folder: Path, environ: Mapping[str, str]) ->
         ) from None
     slot = told.id.upper().replace("-", "_")
     password = environ.get(f"WATCHPOST_CAMERA_{slot}_PASSWORD") or told.password.get_secret_value()
-    source, user = told.source.get_secret_value(), told.user.get_secret_value()
     with _named(f"{at}.source"):
-        address = address_of(source, user, password, folder)
+        address = replace(
+            address_of(_source_of(told), told.user.get_secret_value(), password, folder),
+            transport=told.transport,
+            tls_verify=told.tls_verify,
+            tls_ca_file=None if told.tls_ca_file is None else folder / told.tls_ca_file,
+            decoder=told.decoder,
+        )
     zones = _zones(told.zones, f"{at}.zones")
     masks = _zones(told.masks, f"{at}.masks")
     choices: list[RuleChoice] = []
@@ -256,6 +270,21 @@ def _zones(tables: Iterable[_ZoneSection], at: str) -> dict[str, Zone]:
                 raise ConfigError("this zone name is taken", wanted="a name of its own", got=repr(table.name))
             zones[table.name] = Zone(table.name, tuple((x, y) for x, y in table.polygon))
     return zones
+
+
+def _source_of(told: _CameraSection) -> str:
+    """The address as one text, whichever way it was told. Raises ConfigError."""
+    source, path = told.source.get_secret_value(), told.path.get_secret_value()
+    if bool(source) == bool(told.host):
+        got = "both" if source else "neither"
+        raise ConfigError("no one address", wanted="source, or host with scheme, port and path", got=got)
+    if source:
+        if told.port is not None or path or "scheme" in told.model_fields_set:
+            raise ConfigError("scheme, port and path go with host", wanted="them in source")
+        return source
+    host = f"[{told.host}]" if ":" in told.host else told.host
+    port = f":{told.port}" if told.port is not None else ""
+    return f"{told.scheme}://{host}{port}/{path.removeprefix('/')}"
 
 
 def _choice(raw: Mapping[str, object], zones: Mapping[str, Zone]) -> RuleChoice:

@@ -74,6 +74,7 @@ class Inference:
                 continue
             if state in _BLIND_STATES and camera_id not in self._blind:
                 self._blind.add(camera_id)
-                analysis.interrupt("source ended" if state is CameraState.ENDED else "stream interrupted")
+                ended = "service stopped" if self._stopping.is_set() else "source ended"
+                analysis.interrupt(ended if state is CameraState.ENDED else "stream interrupted")
             else:
                 analysis.store()

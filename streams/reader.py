@@ -16,10 +16,11 @@ from typing import Any, Protocol
 import av
 
 from api.schemas import CameraState
-from detector.errors import SourceEnded, SourceError, SourceUnreachable, SourceUnreadable
+from detector.errors import SourceEnded, SourceError, SourceUnreachable, SourceUnreadable, Trouble
 from detector.types import Stamp
-from streams.backoff import TOP_S, Backoff
+from streams.backoff import REFUSED_LOGIN_S, TOP_S, Backoff
 from streams.config import Camera
+from streams.damage import Damage
 from streams.flow import Board
 from streams.frame import Frame, upright_size
 from streams.source import LIMIT_S, Address, Arrival, Clock, Feed, Source, VideoPacket, open_source
@@ -28,6 +29,7 @@ from streams.timeline import Timeline
 _LOG = logging.getLogger(__name__)
 _LOOK_S = 0.2  # a silent source is left this often to look at the stop and the limits
 _LATE_S = 1.0
+STOPPED = "stopped"  # the reason of a camera that is not watched any more
 _EARLY_S = 1e-3  # a picture this much before its turn is taken: times are rounded in the file
 
 
@@ -82,10 +84,12 @@ class CameraHealth:
     height: int = 0
     t: float = 0.0  # stream second of the newest picture
     n_decoded: int = 0
-    n_corrupt: int = 0  # decoded but damaged, not analysed
+    n_corrupt: int = 0  # decoded but damaged, or built on what was lost: not analysed
     n_decode_errors: int = 0  # packets that could not be read or decoded
     n_untimed: int = 0  # pictures left out because their time did not go forward
     n_connects: int = 0  # attempts to open
+    trouble: Trouble = Trouble.NONE  # the reason as a word
+    decoder: str = ""  # where pictures are decoded: "software" or a device; "": not known yet
     estimated_time: bool = False  # the source tells no time: counted (file) or taken from arrival (live)
 
 
@@ -114,6 +118,7 @@ class Reader:
         self._feed: Feed | None = None  # of the newest attempt
         self._recording = False
         self._size: tuple[int, int] | None = None  # of this epoch's pictures
+        self._damage = Damage()  # of this epoch
         self._due_t = 0.0  # stream second from which the next picture is analysed
         self._pace: tuple[float, float] | None = None  # a moment in monotonic seconds and in stream seconds
         board.join(camera.id)
@@ -133,6 +138,8 @@ class Reader:
                     if not self._go_on_after(error, stop):
                         return
         finally:
+            if stop.is_set() and self._health.state is not CameraState.OFFLINE:
+                self._change(CameraState.ENDED, STOPPED)
             self._board.leave(self._camera.id)
 
     def _attempt(self, stop: threading.Event) -> None:
@@ -158,6 +165,7 @@ class Reader:
     def _read(self, source: Source, link: _Link, stop: threading.Event) -> None:
         arrival_s = self._clock.monotonic()
         self._timeline.connect(live=source.address.live, fps=source.fps, arrival_s=arrival_s)
+        self._note(decoder=source.decoder)
         self._start_epoch(source)
         errors, decoded = self._health.n_decode_errors, self._health.n_decoded
         try:
@@ -169,7 +177,9 @@ class Reader:
             if link.newest is not None:
                 self._put_all(source, source.flush(), link.newest, stop)
             if self._health.n_decoded == decoded:
-                raise SourceUnreadable("no picture in it can be decoded", where=ended.where) from None
+                raise SourceUnreadable(
+                    "no picture in it can be decoded", trouble=Trouble.NO_VIDEO, where=ended.where
+                ) from None
             raise
 
     def _take(self, source: Source, arrival: Arrival, stop: threading.Event) -> bool:
@@ -186,12 +196,20 @@ class Reader:
             self._next_epoch(source, arrival, why)
         t = self._timeline.packet_t(_seconds(packet.pts, packet), arrival_s)
         epoch = self._timeline.epoch
-        seen = self._put_all(source, source.decode(packet), arrival, stop)
+        seen = self._put_all(source, self._decode(source, packet, t), arrival, stop)
         if self._timeline.epoch != epoch:
             t = self._timeline.packet_t(_seconds(packet.pts, packet), arrival_s)
         self._sink.add(packet, t, packet.is_keyframe)
         self._sink.tick()
         return seen
+
+    def _decode(self, source: Source, packet: VideoPacket, t: float) -> list[av.VideoFrame]:
+        """The pictures of a packet shown at `t`; damage is noted before they are looked at."""
+        n_bad, damaged = source.n_bad_packets, source.is_damaged(packet)
+        frames = source.decode(packet, wanted=t >= self._due_t - _EARLY_S)
+        if damaged or source.n_bad_packets > n_bad:
+            self._damage.at(t)
+        return frames
 
     def _put_all(
         self, source: Source, frames: list[av.VideoFrame], arrival: Arrival, stop: threading.Event
@@ -206,7 +224,9 @@ class Reader:
             self._be_online()
             if not source.address.live and self._camera.pace == "realtime":
                 self._await(stamp.t, stop)
-            if not video.is_corrupt and self._is_due(stamp.t):
+            if not self._damage.trusts(stamp.t, keyframe=video.key_frame, corrupt=video.is_corrupt):
+                self._note(n_corrupt=self._health.n_corrupt + 1)
+            elif self._is_due(stamp.t):
                 self._board.put(Frame(stamp, video, self._camera.masks), stop)
         return seen
 
@@ -224,7 +244,6 @@ class Reader:
             return None
         self._note(
             n_decoded=health.n_decoded + 1,
-            n_corrupt=health.n_corrupt + int(video.is_corrupt),
             t=t,
             width=width,
             height=height,
@@ -258,13 +277,13 @@ class Reader:
             self._clock.wait(stop, wait_s)
 
     def _next_epoch(self, source: Source, arrival: Arrival, why: str) -> None:
-        _LOG.warning("new epoch camera=%s why=%r", self._camera.id, why)
+        _LOG.warning("new epoch camera_id=%s why=%r", self._camera.id, why)
         self._end_recording()
         self._timeline.begin(arrival.arrival_s)
         self._start_epoch(source)
 
     def _start_epoch(self, source: Source) -> None:
-        self._size, self._pace, self._due_t = None, None, 0.0
+        self._size, self._pace, self._due_t, self._damage = None, None, 0.0, Damage()
         self._sink.begin(source.template, self._timeline.epoch)
         self._recording = True
 
@@ -286,19 +305,27 @@ class Reader:
             if not self._camera.loop:
                 self._change(CameraState.ENDED, error.what)
             return self._camera.loop
-        self._change(CameraState.OFFLINE, _line(error.text()))
+        self._change(CameraState.OFFLINE, _line(error.text()), error.trouble)
         if isinstance(error, SourceUnreadable) and not live:
             return False
         wait_s = self._backoff.failed(self._clock.monotonic())
-        self._clock.wait(stop, TOP_S if isinstance(error, SourceUnreadable) else wait_s)
+        if error.trouble is Trouble.AUTH_FAILED:
+            wait_s = REFUSED_LOGIN_S
+        elif isinstance(error, SourceUnreadable):
+            wait_s = TOP_S
+        self._clock.wait(stop, wait_s)
         return True
 
-    def _change(self, state: CameraState, reason: str) -> None:
+    def _change(self, state: CameraState, reason: str, trouble: Trouble = Trouble.NONE) -> None:
         if (state, reason) == (self._health.state, self._health.reason):
             return
         level = logging.WARNING if state is CameraState.OFFLINE else logging.INFO
-        _LOG.log(level, "camera=%s state=%s reason=%r", self._camera.id, state.value, reason)
-        self._note(state=state, reason=reason)
+        _LOG.log(
+            level,
+            "camera_id=%s state=%s trouble=%s reason=%r",
+            self._camera.id, state.value, trouble.value, reason,
+        )  # fmt: skip
+        self._note(state=state, reason=reason, trouble=trouble)
         self._on_state(self._health)
 
     def _note(self, **changes: Any) -> None:
@@ -331,6 +358,7 @@ class _Link:
             if self._address.live and self._heard_s - self._seen_s > self._limits.blind_s:
                 raise SourceUnreachable(
                     "no picture",
+                    trouble=Trouble.NO_VIDEO,
                     where=self._address.shown,
                     wanted=f"one within {self._limits.blind_s:g} s",
                     got="packets that cannot be decoded",
@@ -352,6 +380,7 @@ class _Link:
             if self._address.live and self._monotonic() - self._heard_s > self._limits.silence_s:
                 raise SourceUnreachable(
                     "no data",
+                    trouble=Trouble.NO_DATA,
                     where=self._address.shown,
                     wanted=f"a packet within {self._limits.silence_s:g} s",
                     got="silence",

@@ -6,6 +6,7 @@ neither quoted nor chained. A bad packet is counted and the stream goes on.
 
 from __future__ import annotations
 
+import errno
 import re
 import threading
 import time
@@ -13,19 +14,30 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 from urllib.parse import quote, urlsplit
 
 import av
 from av.video.stream import VideoStream
 
-from detector.errors import ConfigError, SourceEnded, SourceError, SourceUnreachable, SourceUnreadable
+from detector.errors import (
+    ConfigError,
+    SourceEnded,
+    SourceError,
+    SourceUnreachable,
+    SourceUnreadable,
+    Trouble,
+)
+from streams import hardware
 from streams.flow import Pipe, Stage
+from streams.h264 import ReferenceCheck
 from streams.timeline import usable_fps
 
 LIMIT_S = 10.0  # for a connection, and for each silence after it
 
 _SCHEMES = ("rtsp", "rtsps", "http", "https")
+_TLS = ("rtsps", "https")
+_DEVICES = "v4l2"  # of Linux: v4l2:///dev/video0
 # Containers of video. Others make pictures of anything (text, images) or open further files (concat).
 _FORMATS = (
     "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,av1,obu,ivf,flv,asf,ogg,mjpeg,mpjpeg,dhav,mxf,"
@@ -36,6 +48,7 @@ _AHEAD = 32  # packets read before they are wanted
 _MICRO = 1_000_000
 
 VideoPacket: TypeAlias = "av.Packet[VideoStream]"
+Transport = Literal["tcp", "udp"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +69,11 @@ class Address:
     # What may be shown and logged: of a URL no login, path or query, since some cameras log in by the path.
     shown: str
     live: bool
+    device: bool = False  # a camera plugged into this machine; `url` is then its device file
+    transport: Transport = "tcp"  # of RTSP
+    tls_verify: bool = True  # of rtsps and https: refuse a certificate that is not trusted
+    tls_ca_file: Path | None = None  # trusted instead of the system's authorities; a camera's own certificate
+    decoder: hardware.Decoder = hardware.SOFTWARE
 
 
 def address_of(source: str, user: str, password: str, folder: Path) -> Address:
@@ -69,10 +87,14 @@ def address_of(source: str, user: str, password: str, folder: Path) -> Address:
         path = (folder / Path(source).expanduser()).absolute()
         return Address(url=str(path), shown=str(path), live=False)
     scheme, rest = source.split("://", 1)
+    if scheme.lower() == _DEVICES:
+        if not rest.startswith("/dev/") or user or password:
+            raise ConfigError("not a video device", wanted="v4l2:///dev/video0, without a login")
+        return Address(url=rest, shown=rest, live=True, device=True)
     if scheme.lower() not in _SCHEMES:
         raise ConfigError(
             "this kind of address is not read",
-            wanted=", ".join(_SCHEMES) + " or a file path",
+            wanted=", ".join((*_SCHEMES, _DEVICES)) + " or a file path",
             got=f"{scheme}://",
         )
     encode = "Put the login in the fields user and password; an IPv6 host stands in brackets"
@@ -117,7 +139,15 @@ class Source:
         self._container = container
         self._codec = stream.codec_context
         self._codec.thread_count = 1  # more threads cost more for each picture and only lower its latency
+        self._references = ReferenceCheck(self._codec.extradata) if self._codec.name == "h264" else None
         self._packets: Iterator[VideoPacket] = container.demux(stream)
+
+    @property
+    def decoder(self) -> str:
+        """Where pictures are decoded: a device's kind, or "software"."""
+        if self._codec.is_hwaccel:
+            return hardware.choose(self.address.decoder).device or hardware.SOFTWARE
+        return hardware.SOFTWARE
 
     def read(self) -> VideoPacket:
         """The next packet. Raises SourceEnded, SourceUnreachable, or SourceUnreadable (a file)."""
@@ -139,11 +169,25 @@ class Source:
                 raise SourceEnded("the file has ended", where=self.address.shown)
             if time.monotonic() - began_s > LIMIT_S / 2:
                 raise _no_data(self.address)
-            raise SourceUnreachable("the stream was ended by the camera", where=self.address.shown)
+            raise SourceUnreachable(
+                "the stream was ended by the camera", trouble=Trouble.LOST, where=self.address.shown
+            )
         raise SourceUnreachable("nothing but damaged data", where=self.address.shown)
 
-    def decode(self, packet: VideoPacket) -> list[av.VideoFrame]:
-        """The pictures that come out when `packet` goes in, mostly one. A bad packet is counted."""
+    def is_damaged(self, packet: VideoPacket) -> bool:
+        """Whether a packet is known to be broken, or to refer to one that never came. Call it for each."""
+        lost = self._references is not None and self._references.misses_reference(bytes(packet))
+        return packet.is_corrupt or lost
+
+    def decode(self, packet: VideoPacket, *, wanted: bool = True) -> list[av.VideoFrame]:
+        """The pictures that come out when `packet` goes in, mostly one. A bad packet is counted.
+
+        One whose picture is not `wanted` is not decoded where no other picture needs it: never, in a codec
+        whose pictures stand alone; not as a B-frame that nothing refers to.
+        """
+        if not wanted and self._codec.codec.intra_only:
+            return []
+        self._codec.skip_frame = "DEFAULT" if wanted else "NONREF"
         try:
             return self._codec.decode(packet)
         except av.FFmpegError:
@@ -152,12 +196,15 @@ class Source:
 
     def flush(self) -> list[av.VideoFrame]:
         """The pictures still inside the decoder, which can then be used again."""
+        self._codec.skip_frame = "DEFAULT"
         try:
             frames = self._codec.decode(None)
         except av.FFmpegError:
             self.n_bad_packets += 1
             frames = []
         self._codec.flush_buffers()
+        for frame in frames:
+            frame.time_base = self.template.time_base  # it has no packet to take it from
         return frames
 
     def close(self) -> None:
@@ -175,7 +222,12 @@ def open_source(address: Address) -> Source:
         _check_file(address)
     try:
         container = av.open(
-            address.url, options=_options(address), timeout=(LIMIT_S, LIMIT_S), metadata_errors="replace"
+            address.url,
+            format=_DEVICES if address.device else None,
+            options=_options(address),
+            timeout=(LIMIT_S, LIMIT_S),
+            metadata_errors="replace",
+            hwaccel=hardware.decoding_on(address.decoder),
         )
     except av.FFmpegError as error:
         raise _map(error, address, began_s) from None
@@ -188,16 +240,24 @@ def open_source(address: Address) -> Source:
 
 def _options(address: Address) -> dict[str, str]:
     """What libavformat may do: nothing but the protocols that this kind of address needs."""
+    if address.device:
+        return {}
     if not address.live:
         return {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
-    if address.url.startswith("rtsp"):
-        return {
-            "rtsp_transport": "tcp",
+    scheme = address.url.split(":", 1)[0].lower()
+    options: dict[str, str] = {}
+    if scheme in _TLS:
+        options["tls_verify"] = str(int(address.tls_verify))
+        if address.tls_ca_file is not None:
+            options["ca_file"] = str(address.tls_ca_file)
+    if scheme.startswith("rtsp"):
+        return options | {
+            "rtsp_transport": address.transport,
             "allowed_media_types": "video",
             "timeout": str(int(LIMIT_S * _MICRO)),
-            "protocol_whitelist": "rtsp,rtsps,rtp,srtp,tcp,tls,crypto",
+            "protocol_whitelist": "rtsp,rtsps,rtp,srtp,tcp,udp,tls,crypto",
         }
-    return {
+    return options | {
         "protocol_whitelist": "http,https,tcp,tls,crypto",
         "format_whitelist": _FORMATS,
         "rw_timeout": str(int(LIMIT_S * _MICRO)),
@@ -207,7 +267,12 @@ def _options(address: Address) -> dict[str, str]:
 def _check_file(address: Address) -> None:
     path = Path(address.url)
     if not path.exists():
-        raise SourceUnreadable("no such file", where=address.shown, todo="Check the path in the site file")
+        raise SourceUnreadable(
+            "no such file",
+            trouble=Trouble.NOT_FOUND,
+            where=address.shown,
+            todo="Check the path in the site file",
+        )
     if not path.is_file():
         raise SourceUnreadable("not a file", where=address.shown, wanted="a video file")
     if path.stat().st_size == 0:
@@ -218,9 +283,20 @@ def _video_of(container: av.container.InputContainer, address: Address) -> Video
     stream = container.streams.best("video")
     kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
     if not isinstance(stream, VideoStream) or av.stream.Disposition.attached_pic in stream.disposition:
-        raise SourceUnreadable("no video in it", where=address.shown, wanted="a video stream", got=kinds)
+        raise SourceUnreadable(
+            "no video in it",
+            trouble=Trouble.NO_VIDEO,
+            where=address.shown,
+            wanted="a video stream",
+            got=kinds,
+        )
     if stream.codec_context is None:
-        raise SourceUnreadable("the codec is not known", where=address.shown, wanted="H.264 or H.265")
+        raise SourceUnreadable(
+            "the codec is not known",
+            trouble=Trouble.NO_VIDEO,
+            where=address.shown,
+            wanted="H.264 or H.265",
+        )
     return stream
 
 
@@ -231,6 +307,7 @@ def _is_flush(packet: VideoPacket) -> bool:
 def _no_data(address: Address) -> SourceUnreachable:
     return SourceUnreachable(
         "no data",
+        trouble=Trouble.NO_DATA,
         where=address.shown,
         wanted=f"a packet within {LIMIT_S:.0f} s",
         got="silence",
@@ -238,33 +315,62 @@ def _no_data(address: Address) -> SourceUnreachable:
     )
 
 
-_NETWORK: tuple[tuple[type[av.FFmpegError], str, str], ...] = (
-    (av.HTTPUnauthorizedError, "the login was refused", "Check user and password"),
-    (av.HTTPForbiddenError, "the login may not see this stream", "Check the rights of the camera's user"),
-    (av.HTTPNotFoundError, "no stream at this path", "Check the path of the address"),
-    (av.ConnectionRefusedError, "connection refused", "Check address and port, and that the camera is on"),
-    (av.TimeoutError, "no data", "Check that the camera is on and streams"),
-    (av.error.ExitError, "no data", "Check that the camera is on and streams"),
-    (av.DecoderNotFoundError, "the codec is not known", "Set the camera to H.264"),
-    (av.ProtocolNotFoundError, "it leads to a protocol that is not allowed", "Check the address"),
+_Row = tuple[type[av.FFmpegError], Trouble, str, str]
+_NETWORK: tuple[_Row, ...] = (
+    (av.HTTPUnauthorizedError, Trouble.AUTH_FAILED, "the login was refused", "Check user and password"),
+    (
+        av.HTTPForbiddenError,
+        Trouble.AUTH_FAILED,
+        "the login may not see this stream",
+        "Check the rights of the camera's user",
+    ),
+    (av.HTTPNotFoundError, Trouble.NOT_FOUND, "no stream at this path", "Check the path of the address"),
+    (
+        av.ConnectionRefusedError,
+        Trouble.REFUSED,
+        "connection refused",
+        "Check address and port, and that the camera is on",
+    ),
+    (av.ConnectionResetError, Trouble.LOST, "the camera closed the connection", "It is tried again"),
+    (av.TimeoutError, Trouble.NO_DATA, "no data", "Check that the camera is on and streams"),
+    (av.error.ExitError, Trouble.NO_DATA, "no data", "Check that the camera is on and streams"),
+    (av.DecoderNotFoundError, Trouble.NO_VIDEO, "the codec is not known", "Set the camera to H.264"),
+    (
+        av.ProtocolNotFoundError,
+        Trouble.UNREADABLE,
+        "it leads to a protocol that is not allowed",
+        "Check the address",
+    ),
 )
+_NO_ROUTE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN)
 
 
 def _map(error: av.FFmpegError, address: Address, began_s: float) -> SourceError:
-    """A library error as one of ours; only its class and its fixed text are used."""
+    """A library error as one of ours; only its class, its number and its fixed text are used."""
+    where, text = address.shown, _fixed_text(error)
     if not address.live:
         # A format that is not on our list comes back as an argument error.
         strange = isinstance(error, av.InvalidDataError | av.ArgumentError)
         what = "not a video that can be read" if strange else "cannot be read"
-        return SourceUnreadable(what, where=address.shown, wanted="a video file", got=_fixed_text(error))
+        return SourceUnreadable(what, where=where, wanted="a video file", got=text)
     if time.monotonic() - began_s > LIMIT_S * 0.9:
         return _no_data(address)
-    for kind, what, todo in _NETWORK:
+    if address.device:
+        todo = "Check that the device is plugged in and that this user may read it (group video)"
+        return SourceUnreachable(
+            "the device gives no video", trouble=Trouble.NO_VIDEO, where=where, got=text, todo=todo
+        )
+    for kind, trouble, what, todo in _NETWORK:
         if isinstance(error, kind):
-            return SourceUnreachable(what, where=address.shown, got=_fixed_text(error), todo=todo)
-    return SourceUnreachable(
-        "cannot be read", where=address.shown, got=_fixed_text(error), todo="Check address and network"
-    )
+            return SourceUnreachable(what, trouble=trouble, where=where, got=text, todo=todo)
+    if error.errno in _NO_ROUTE:
+        return SourceUnreachable(
+            "no route", trouble=Trouble.NO_ROUTE, where=where, got=text, todo="Check address and network"
+        )
+    todo = "Check address and network"
+    if address.url.lower().startswith(_TLS) and address.tls_verify:
+        todo += "; a camera's own certificate is trusted by tls_ca_file, or by none with tls_verify = false"
+    return SourceUnreachable("cannot be read", where=where, got=text, todo=todo)
 
 
 def _fixed_text(error: av.FFmpegError) -> str:

@@ -198,6 +198,17 @@ def test_defaults_need_only_a_camera() -> None:
         ({"rules": [{"rule": "gathering"}] * 2}, ["cameras[0].rules[1]: the same rule twice"]),
         ({"source": "gopher://x/secret"}, ["cameras[0].source", "rtsp"]),
         ({"user": "u", "password": "secret"}, ["cameras[0].source: a file has no login"]),
+        ({"host": "10.0.0.5"}, ["cameras[0].source: no one address", "host with scheme", "got both"]),
+        ({"source": ""}, ["cameras[0].source: no one address", "got neither"]),
+        ({"port": 554}, ["cameras[0].source: scheme, port and path go with host"]),
+        ({"source": "", "host": "[::1]"}, ["cameras[0].host"]),
+        ({"source": "", "host": "u:secret@cam"}, ["cameras[0].host"]),
+        ({"source": "", "host": "cam", "port": 70000}, ["cameras[0].port", "65535"]),
+        ({"source": "", "host": "cam", "scheme": "gopher"}, ["cameras[0].scheme", "rtsp"]),
+        ({"source": "", "host": "cam", "path": "a secret"}, ["cameras[0].source: not a URL"]),
+        ({"transport": "sctp"}, ["cameras[0].transport", "'tcp' or 'udp'"]),
+        ({"decoder": "gpu"}, ["cameras[0].decoder", "'auto'"]),
+        ({"source": "v4l2:///etc/secret"}, ["cameras[0].source: not a video device"]),
     ],
 )
 def test_a_wrong_camera_is_named_by_its_key(changes: dict[str, Any], said: list[str]) -> None:
@@ -206,6 +217,29 @@ def test_a_wrong_camera_is_named_by_its_key(changes: dict[str, Any], said: list[
     for part in said:
         assert part in text
     assert "secret" not in text
+
+
+@pytest.mark.parametrize(
+    ("told", "url"),
+    [
+        ({"host": "::1", "port": 18557, "path": "s"}, "rtsp://[::1]:18557/s"),
+        ({"host": "10.0.0.5", "path": "/a/b?c=1"}, "rtsp://10.0.0.5/a/b?c=1"),
+        ({"host": "cam", "scheme": "rtsps", "user": "u", "password": "p@s"}, "rtsps://u:p%40s@cam/"),
+    ],
+)
+def test_an_address_in_parts_is_joined_once(told: dict[str, Any], url: str) -> None:
+    """An IPv6 host gets its brackets, a login its encoding (ING-02, ING-09)."""
+    camera = parse_site({"cameras": [{"id": "a"} | told]}, Path("/site"), {}).cameras[0]
+    assert camera.address.url == url
+    assert camera.address.live
+
+
+def test_how_a_camera_is_reached_is_told_with_its_address() -> None:
+    """Transport, trust and decoder; a certificate's path starts at the site file's folder."""
+    told = {"source": "rtsps://cam/s", "transport": "udp", "tls_ca_file": "cam.pem", "decoder": "auto"}
+    address = parse_site(content(**told, tls_verify=False), Path("/site"), {}).cameras[0].address
+    assert (address.transport, address.tls_verify, address.decoder) == ("udp", False, "auto")
+    assert address.tls_ca_file == Path("/site/cam.pem")
 
 
 def test_one_bad_camera_does_not_stop_the_others() -> None:
@@ -220,7 +254,7 @@ def test_one_bad_camera_does_not_stop_the_others() -> None:
     site = parse_site(told, Path(), {})
     assert [camera.id for camera in site.cameras] == ["lawn", "yard"]
     assert [str(error) for error in site.rejected] == [
-        "cameras[1].source: missing",
+        "cameras[1].source: no one address (wanted source, or host with scheme, port and path, got neither)",
         "cameras[2].id: this id is taken (wanted an id of its own, got lawn)",
         "cameras[3]: not a table (wanted [cameras[3]], got 7)",
     ]

@@ -6,147 +6,25 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import av
 import pytest
 from support.footage import join, noise, write_raw, write_ts, write_video
+from support.reading import NOON, FakeTime, Run, Sink, camera, live_camera, run, times
 from support.rtsp import GstServer, missing, silent_camera
 
 from api.schemas import CameraState
-from detector.errors import SourceUnreachable, SourceUnreadable
-from detector.types import Stamp
+from detector.errors import SourceUnreachable, SourceUnreadable, Trouble
 from streams.config import Camera
-from streams.flow import Board, Stage
-from streams.reader import CameraHealth, Limits, Outside, Reader
+from streams.reader import STOPPED, Limits, Outside
 from streams.source import Address, Clock, Source, VideoPacket, address_of, open_source
 
-LONG_S = 20.0
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WHY_NOT = missing()
 needs_gst = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
-
-
-@dataclass(slots=True)
-class FakeTime:
-    """A clock on which waiting takes no time."""
-
-    s: float = 1000.0
-    waits: list[float] = field(default_factory=list)
-
-    def wait(self, stop: threading.Event, wait_s: float) -> bool:
-        self.waits.append(wait_s)
-        self.s += wait_s
-        return stop.wait(0.001)
-
-    def clock(self) -> Clock:
-        return Clock(
-            monotonic=lambda: self.s, now=lambda: NOON + timedelta(seconds=self.s - 1000), wait=self.wait
-        )
-
-
-class Sink:
-    """A recorder that only notes what it is told."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[Any, ...]] = []
-
-    def begin(self, template: av.VideoStream, epoch: int) -> None:
-        self.calls.append(("begin", epoch, template.codec_context.name))
-
-    def add(self, packet: VideoPacket, t: float, keyframe: bool) -> None:
-        self.calls.append(("add", round(t, 3), keyframe))
-
-    def tick(self) -> None:
-        assert self.calls[-1][0] == "add"
-
-    def end(self) -> None:
-        self.calls.append(("end",))
-
-    def names(self) -> list[str]:
-        """The calls, with a row of packets as one."""
-        names = [call[0] for call in self.calls]
-        return [name for i, name in enumerate(names) if name != "add" or names[i - 1 : i] != ["add"]]
-
-    def times(self) -> list[float]:
-        return [call[1] for call in self.calls if call[0] == "add"]
-
-
-class Run:
-    """A reader in its thread, with all that it says."""
-
-    def __init__(self, camera: Camera, outside: Outside, sink: Sink | None = None) -> None:
-        self.sink = sink or Sink()
-        self.board = Board(lossless=True)
-        self.stamps: list[Stamp] = []
-        self.states: list[CameraHealth] = []
-        self._changed = threading.Condition()
-        self.reader = Reader(camera, self.board, self.sink, self._on_state, outside)
-        self.died: list[BaseException] = []
-        self.stage = Stage("gate", self.reader.run, on_death=lambda _, error: self.died.append(error))
-        self.stage.start()
-
-    def _on_state(self, health: CameraHealth) -> None:
-        with self._changed:
-            self.states.append(health)
-            self._changed.notify_all()
-
-    def wait_state(self, state: CameraState, count: int = 1) -> CameraHealth:
-        """Take pictures until the state has come for the `count`th time."""
-        deadline = time.monotonic() + LONG_S
-        while time.monotonic() < deadline:
-            self.take(0.02)
-            with self._changed:
-                seen = [health for health in self.states if health.state is state]
-                if len(seen) >= count:
-                    return seen[count - 1]
-        raise AssertionError(f"no {state}, only {self.states}")
-
-    def take(self, timeout_s: float = 0.2) -> None:
-        self.stamps += [frame.stamp for frame in self.board.take(8, timeout_s)]
-
-    def take_until(self, enough: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + LONG_S
-        while not enough():
-            assert time.monotonic() < deadline, self.reader.health
-            self.take()
-
-    def finish(self) -> Run:
-        """Take everything until the reader has ended by itself."""
-        self.take_until(lambda: self.board.done)
-        assert self.stage.wait(LONG_S)
-        return self
-
-    def stop(self) -> float:
-        """Stop it; gives the seconds that took."""
-        began_s = time.monotonic()
-        assert self.stage.stop(LONG_S)
-        return time.monotonic() - began_s
-
-
-def camera(path: Path, **changes: Any) -> Camera:
-    values: dict[str, Any] = {"pace": "fast", "analyse_fps": 60.0} | changes
-    return Camera(id="gate", name="Gate", address=address_of(str(path), "", "", Path()), **values)
-
-
-def live_camera(url: str, **changes: Any) -> Camera:
-    return Camera(
-        id="gate", name="Gate", address=address_of(url, "", "", Path()), analyse_fps=60.0, **changes
-    )
-
-
-def run(camera: Camera, **changes: Any) -> Run:
-    values: dict[str, Any] = {"clock": FakeTime().clock(), "dice": lambda: 0.0} | changes
-    return Run(camera, Outside(**values))
-
-
-def times(stamps: Sequence[Stamp]) -> list[float]:
-    return [round(stamp.t, 3) for stamp in stamps]
-
 
 # ---------------------------------------------------------------- files
 
@@ -223,7 +101,8 @@ def test_a_loop_goes_on_in_time_as_a_new_epoch(tmp_path: Path) -> None:
     running.stop()
     assert times(running.stamps[:12]) == [round(i / 10, 3) for i in range(12)]
     assert [s.epoch for s in running.stamps[:12]] == [0] * 5 + [1] * 5 + [2] * 2
-    assert [h.state for h in running.states] == [CameraState.ONLINE]
+    assert [h.state for h in running.states] == [CameraState.ONLINE, CameraState.ENDED]
+    assert running.states[-1].reason == STOPPED
 
 
 def test_a_new_size_begins_a_new_epoch_with_its_first_packet(tmp_path: Path) -> None:
@@ -304,7 +183,7 @@ class Mischief:
     path: Path
     faults: list[Exception | None]
     read: Callable[[Source], VideoPacket] = Source.read
-    decode: Callable[[Source, VideoPacket], list[av.VideoFrame]] = Source.decode
+    decode: Callable[..., list[av.VideoFrame]] = Source.decode
 
     def __call__(self, address: Address) -> Source:
         fault = self.faults.pop(0) if self.faults else None
@@ -376,7 +255,7 @@ def test_a_jump_of_the_cameras_clock_is_a_new_epoch(tmp_path: Path) -> None:
 def test_a_new_size_in_mid_stream_keeps_the_streams_time(tmp_path: Path) -> None:
     """Where the source tells times, pictures and packets of the new epoch agree on them."""
 
-    def growing(source: Source, packet: VideoPacket) -> list[av.VideoFrame]:
+    def growing(source: Source, packet: VideoPacket, *, wanted: bool) -> list[av.VideoFrame]:
         frames = Source.decode(source, packet)
         return [f.reformat(width=320) if f.time >= 1 else f for f in frames]
 
@@ -393,7 +272,7 @@ def test_a_new_size_in_mid_stream_keeps_the_streams_time(tmp_path: Path) -> None
 def test_a_picture_whose_time_stands_still_is_left_out(tmp_path: Path) -> None:
     """A repeated picture is counted, and neither analysed nor numbered."""
 
-    def stutter(source: Source, packet: VideoPacket) -> list[av.VideoFrame]:
+    def stutter(source: Source, packet: VideoPacket, *, wanted: bool) -> list[av.VideoFrame]:
         return Source.decode(source, packet) * 2
 
     opener = Mischief(write_video(tmp_path / "a.mp4", n=8), [], decode=stutter)
@@ -408,7 +287,7 @@ def test_packets_without_pictures_are_not_online(tmp_path: Path) -> None:
     """Only a decoded picture makes a camera online; packets that give none end in "no picture"."""
     fake = FakeTime()
 
-    def nothing(source: Source, packet: VideoPacket) -> list[av.VideoFrame]:
+    def nothing(source: Source, packet: VideoPacket, *, wanted: bool) -> list[av.VideoFrame]:
         fake.s += 10.0
         return []
 
@@ -434,21 +313,62 @@ def test_a_fault_of_the_recorder_is_not_taken_for_the_cameras(tmp_path: Path) ->
     assert broken.reader.health.state is not CameraState.ENDED
 
 
+def held() -> tuple[int, int, int]:
+    """Threads, descriptors and resident kB of this process."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return threading.active_count(), len(list(Path("/proc/self/fd").iterdir())), pages * 4
+
+
+def assert_level(counts: Sequence[tuple[int, int, int]], after: int) -> None:
+    """From the attempt `after` on nothing grows but what the allocator needs for itself."""
+    base, rest = counts[after], counts[after:]
+    assert max(threads for threads, _, _ in rest) <= base[0] + 2
+    assert max(files for _, files, _ in rest) <= base[1] + 2
+    assert rest[-1][2] - base[2] < 5_000
+
+
 def test_failed_attempts_leave_nothing_behind() -> None:
-    """A camera that is off for hundreds of attempts costs no thread and no descriptor."""
-    counts: list[tuple[int, int]] = []
+    """A camera that is off for 500 attempts costs no thread, no descriptor and no memory (ING-11)."""
+    counts: list[tuple[int, int, int]] = []
 
     def opener(address: Address) -> Source:
-        counts.append((threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))))
+        counts.append(held())
         return open_source(address)
 
     running = run(live_camera("rtsp://127.0.0.1:9/s"), open_source=opener)  # nobody listens there
-    running.take_until(lambda: len(counts) >= 300)
+    running.take_until(lambda: len(counts) >= 500)
     running.stop()
     assert "connection refused" in running.states[0].reason
-    assert max(threads for threads, _ in counts[50:]) <= counts[50][0] + 2
-    assert max(files for _, files in counts[50:]) <= counts[50][1] + 2
-    assert len(running.states) == 1, "the same reason is told once"
+    assert_level(counts, 50)
+    assert [(h.state, h.trouble) for h in running.states] == [(CameraState.OFFLINE, Trouble.REFUSED)], "once"
+
+
+def test_connections_that_open_and_break_leave_nothing_behind(tmp_path: Path) -> None:
+    """Fifty times a picture and then a lost connection: decoders and packets are given back (ING-11)."""
+    counts: list[tuple[int, int, int]] = []
+    opener = Mischief(write_video(tmp_path / "a.mp4", n=5), [])
+
+    def counted(address: Address) -> Source:
+        counts.append(held())
+        return opener(address)
+
+    running = run(live_camera("rtsp://cam/s"), open_source=counted)
+    running.take_until(lambda: len(counts) >= 60)
+    running.stop()
+    assert {h.trouble for h in running.states if h.state is CameraState.OFFLINE} == {Trouble.LOST}
+    assert_level(counts, 10)
+
+
+def test_a_refused_login_is_asked_again_only_after_minutes() -> None:
+    """A camera locks the account of one who knocks too often; the reason says what to check."""
+    fake = FakeTime()
+    refused = SourceUnreachable("the login was refused", trouble=Trouble.AUTH_FAILED, where="cam")
+    opener = Mischief(Path("none"), [refused] * 50)
+    running = run(live_camera("rtsp://cam/s"), clock=fake.clock(), open_source=opener)
+    running.take_until(lambda: len([wait for wait in fake.waits if wait != 0.2]) >= 4)
+    running.stop()
+    assert [wait for wait in fake.waits if wait != 0.2][:4] == [300.0] * 4
+    assert running.states[0].trouble is Trouble.AUTH_FAILED
 
 
 @pytest.mark.parametrize("until_play", [False, True])
@@ -469,7 +389,7 @@ def test_a_stop_while_opening_is_quick() -> None:
         running = run(live_camera(url), clock=Clock())
         running.take_until(lambda: bool(requests))
         assert running.stop() < 2.0
-        assert running.states == []
+        assert [h.state for h in running.states] == [CameraState.ENDED]
 
 
 # ---------------------------------------------------------------- a real camera

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
@@ -13,11 +17,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.footage import noise, write_audio, write_raw, write_ts, write_video
-from support.rtsp import GstServer, missing, silent_camera
+from support.rtsp import GstServer, missing, silent_camera, write_certificate
 
-from detector.errors import ConfigError, SourceEnded, SourceError, SourceUnreachable, SourceUnreadable
+from detector.errors import (
+    ConfigError,
+    SourceEnded,
+    SourceError,
+    SourceUnreachable,
+    SourceUnreadable,
+    Trouble,
+)
+from streams import hardware
 from streams import source as source_module
-from streams.source import Address, Arrival, Clock, Feed, Source, VideoPacket, address_of, open_source
+from streams.source import (
+    Address,
+    Arrival,
+    Clock,
+    Feed,
+    Source,
+    Transport,
+    VideoPacket,
+    address_of,
+    open_source,
+)
 
 PASSWORD = "p@ss:w/rd#1?%"
 WHY_NOT = missing()
@@ -261,34 +283,38 @@ def test_opening_and_failing_leaves_nothing_open(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "number", "said", "trouble"),
     [
-        (av.HTTPUnauthorizedError, "login was refused"),
-        (av.HTTPForbiddenError, "may not see"),
-        (av.HTTPNotFoundError, "no stream at this path"),
-        (av.ConnectionRefusedError, "connection refused"),
-        (av.TimeoutError, "no data"),
-        (av.error.ExitError, "no data"),
-        (av.DecoderNotFoundError, "codec"),
-        (av.ProtocolNotFoundError, "not allowed"),
-        (av.OSError, "cannot be read"),
-        (av.InvalidDataError, "cannot be read"),
+        (av.HTTPUnauthorizedError, 5, "login was refused", Trouble.AUTH_FAILED),
+        (av.HTTPForbiddenError, 5, "may not see", Trouble.AUTH_FAILED),
+        (av.HTTPNotFoundError, 5, "no stream at this path", Trouble.NOT_FOUND),
+        (av.ConnectionRefusedError, 111, "connection refused", Trouble.REFUSED),
+        (av.ConnectionResetError, 104, "closed the connection", Trouble.LOST),
+        (av.TimeoutError, 110, "no data", Trouble.NO_DATA),
+        (av.error.ExitError, 5, "no data", Trouble.NO_DATA),
+        (av.DecoderNotFoundError, 5, "codec", Trouble.NO_VIDEO),
+        (av.ProtocolNotFoundError, 5, "not allowed", Trouble.UNREADABLE),
+        (av.OSError, 113, "no route", Trouble.NO_ROUTE),
+        (av.OSError, 101, "no route", Trouble.NO_ROUTE),
+        (av.OSError, 5, "cannot be read", Trouble.UNREADABLE),
+        (av.InvalidDataError, 5, "cannot be read", Trouble.UNREADABLE),
     ],
 )
 def test_library_errors_of_a_camera_are_unreachable(
-    monkeypatch: pytest.MonkeyPatch, error: type[av.FFmpegError], said: str
+    monkeypatch: pytest.MonkeyPatch, error: type[av.FFmpegError], number: int, said: str, trouble: Trouble
 ) -> None:
     """Each becomes SourceUnreachable with its own words, without the URL that the library quotes."""
     address = address_of("rtsp://cam/s", "u", "secret", Path())
 
     def fail(url: str, **_: object) -> None:
-        raise error(5, "fixed text", url)
+        raise error(number, "fixed text", url)
 
     monkeypatch.setattr(source_module.av, "open", fail)
     with pytest.raises(SourceUnreachable, match=said) as caught:
         open_source(address)
     assert "fixed text" in str(caught.value) or "no data" in str(caught.value)
     assert "secret" not in str(caught.value)
+    assert caught.value.trouble is trouble
     assert caught.value.__suppress_context__
 
 
@@ -378,6 +404,71 @@ def test_a_camera_with_an_ipv6_address_is_read() -> None:
         source.close()
 
 
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+@pytest.mark.rtsp
+@needs_gst
+def test_a_camera_is_read_over_either_transport(transport: Transport) -> None:
+    """A picture comes, and comes to this process by the transport that was asked for."""
+    with GstServer() as server:
+        source = open_source(replace(address_of(server.url, "", "", Path()), transport=transport))
+        assert any(source.decode(source.read()) for _ in range(30))
+        assert (udp_sockets() > 0) is (transport == "udp")
+        source.close()
+
+
+def udp_sockets() -> int:
+    """How many sockets of this process are UDP."""
+    links = []
+    for fd in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # the one that lists them is gone
+            links.append(os.readlink(fd))
+    tables = [Path("/proc/net", name).read_text().splitlines()[1:] for name in ("udp", "udp6")]
+    inodes = {f"socket:[{line.split()[9]}]" for table in tables for line in table}
+    return len(inodes & set(links))
+
+
+@pytest.mark.rtsp
+@needs_gst
+def test_an_encrypted_camera_is_read_if_its_certificate_is_trusted(tmp_path: Path) -> None:
+    """Its own certificate by tls_ca_file, any by tls_verify = false, and else none, with what to do."""
+    certificate = write_certificate(tmp_path / "camera.pem")
+    with GstServer(certificate=certificate) as server:
+        address = address_of(server.url, "", "", Path())
+        with pytest.raises(SourceUnreachable, match="tls_ca_file"):
+            open_source(address)
+        for trusted in ({"tls_verify": False}, {"tls_ca_file": certificate}):
+            source = open_source(replace(address, **trusted))
+            assert any(source.decode(source.read()) for _ in range(30))
+            source.close()
+
+
+def test_a_device_that_is_not_there_says_so(tmp_path: Path) -> None:
+    """And so does one that gives no video: both are asked again, since a plug may be put in."""
+    for name in ("/dev/video97", "/dev/null"):
+        address = address_of(f"v4l2://{name}", "", "", tmp_path)
+        assert (address.url, address.shown, address.live) == (name, name, True)
+        with pytest.raises(SourceUnreachable, match="gives no video") as caught:
+            open_source(address)
+        assert caught.value.trouble is Trouble.NO_VIDEO
+        assert "group video" in str(caught.value)
+    for wrong in ("v4l2:///etc/passwd", "v4l2://cam/dev/video0"):
+        with pytest.raises(ConfigError, match="not a video device"):
+            address_of(wrong, "", "", tmp_path)
+
+
+def test_a_decoding_device_that_is_missing_is_said_or_done_without(tmp_path: Path) -> None:
+    """A named one is an error that says what is missing; auto takes the best there is and says which."""
+    path = write_video(tmp_path / "a.mp4", n=5)
+    with pytest.raises(SourceUnreadable, match="d3d11va: not built into") as caught:
+        open_source(replace(file(path), decoder="d3d11va"))
+    assert caught.value.trouble is Trouble.NO_VIDEO
+    source = open_source(replace(file(path), decoder="auto"))
+    assert source.decode(source.read()) + source.flush()
+    assert source.decoder == (hardware.choose("auto").device or "software")
+    assert hardware.choose("auto").device or "cuda: " in hardware.choose("auto").why
+    source.close()
+
+
 def test_nobody_listening_is_refused_at_once() -> None:
     """A closed port is told from silence."""
     with pytest.raises(SourceUnreachable, match="connection refused"):
@@ -394,3 +485,15 @@ def test_a_silent_camera_ends_within_the_limit(monkeypatch: pytest.MonkeyPatch, 
             open_source(address_of(url, "", "", Path())).read()
         assert time.monotonic() - began_s < 4.0
         assert bool(requests)
+
+
+def test_the_last_pictures_keep_their_time(tmp_path: Path) -> None:
+    """What a decoder gives only at the end of a file with B-frames is told with its time."""
+    source = open_source(file(write_video(tmp_path / "b.mp4", n=20, fps=10, b_frames=2)))
+    with suppress(SourceEnded):
+        while True:
+            source.decode(source.read())
+    times = [video.time for video in source.flush()]
+    source.close()
+    assert times == pytest.approx([2.0 - (len(times) - k) / 10 for k in range(len(times))])
+    assert times

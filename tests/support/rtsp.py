@@ -2,7 +2,8 @@
 """RTSP peers for tests, on loopback: a real GStreamer server, and one that goes silent on purpose.
 
 As a script, under Debian's own Python (it has GStreamer's bindings):
-    rtsp.py PORT [--address A] [--user U --password P] [--launch 'GST']      prints the bound port when ready
+    rtsp.py PORT [--address A] [--user U --password P] [--certificate PEM] [--launch 'GST']
+It prints the bound port when ready.
 """
 
 from __future__ import annotations
@@ -42,16 +43,25 @@ class GstServer:
     """A GStreamer RTSP server in a process of its own; its stream is at /s."""
 
     def __init__(
-        self, *, port: int = 0, address: str = "127.0.0.1", login: tuple[str, str] = ("", "")
+        self,
+        *,
+        port: int = 0,
+        address: str = "127.0.0.1",
+        login: tuple[str, str] = ("", ""),
+        launch: str = LIVE,
+        certificate: Path | None = None,
     ) -> None:
         command = [SYSTEM_PYTHON, str(Path(__file__).resolve()), str(port), "--address", address]
+        command += ["--launch", launch]
+        if certificate is not None:
+            command += ["--certificate", str(certificate)]
         if login[0]:
             command += ["--user", login[0], "--password", login[1]]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self.port = int(self._process.stdout.readline())
         host = f"[{address}]" if ":" in address else address
-        self.url = f"rtsp://{host}:{self.port}/s"
+        self.url = f"{'rtsp' if certificate is None else 'rtsps'}://{host}:{self.port}/s"
 
     def kill(self) -> None:
         """End it at once, by its pid."""
@@ -129,18 +139,40 @@ def _answer(method: str, number: str) -> bytes:
     return f"RTSP/1.0 200 OK\r\nCSeq: {number}\r\n{head}\r\n{body}".encode()
 
 
+def write_certificate(path: Path) -> Path:
+    """A key and a certificate for 127.0.0.1 that nobody but its owner has signed, in one file."""
+    key = path.with_suffix(".key")
+    made = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=127.0.0.1",
+    ]
+    made += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(path)]
+    subprocess.run(made, check=True, capture_output=True)
+    path.write_text(path.read_text() + key.read_text())
+    return path
+
+
 def _serve_gst() -> None:
     import gi  # only Debian's own Python has it
 
     gi.require_version("Gst", "1.0")
     gi.require_version("GstRtspServer", "1.0")
-    from gi.repository import GLib, Gst, GstRtspServer
+    from gi.repository import Gio, GLib, Gst, GstRtspServer
 
     parser = argparse.ArgumentParser()
     parser.add_argument("port")
     parser.add_argument("--address", default="127.0.0.1")
     parser.add_argument("--user")
     parser.add_argument("--password")
+    parser.add_argument("--certificate")
     parser.add_argument("--launch", default=LIVE)
     told = parser.parse_args()
     Gst.init(None)
@@ -150,15 +182,21 @@ def _serve_gst() -> None:
     factory = GstRtspServer.RTSPMediaFactory()
     factory.set_launch(told.launch)
     factory.set_shared(True)
-    if told.user:
+    if told.user or told.certificate:
         auth = GstRtspServer.RTSPAuth()
+        role = "user" if told.user else "anybody"
         token = GstRtspServer.RTSPToken()
-        token.set_string("media.factory.role", "user")
-        auth.add_basic(GstRtspServer.RTSPAuth.make_basic(told.user, told.password), token)
+        token.set_string("media.factory.role", role)
+        if told.user:
+            auth.add_basic(GstRtspServer.RTSPAuth.make_basic(told.user, told.password), token)
+        else:
+            auth.set_default_token(token)
+        if told.certificate:
+            auth.set_tls_certificate(Gio.TlsCertificate.new_from_file(told.certificate))
         server.set_auth(auth)
         rights = GstRtspServer.RTSPPermissions()
-        rights.add_permission_for_role("user", "media.factory.access", True)
-        rights.add_permission_for_role("user", "media.factory.construct", True)
+        rights.add_permission_for_role(role, "media.factory.access", True)
+        rights.add_permission_for_role(role, "media.factory.construct", True)
         factory.set_permissions(rights)
     server.get_mount_points().add_factory("/s", factory)
     server.attach(None)
