@@ -32,7 +32,11 @@ bench_app = typer.Typer(
 )
 app.add_typer(models_app, name="models")
 app.add_typer(users_app, name="users")
+drill_app = typer.Typer(
+    no_args_is_help=True, help="Drills: what happens when things go wrong, on this machine."
+)
 app.add_typer(bench_app, name="bench")
+app.add_typer(drill_app, name="drill")
 
 out = Console(width=None if sys.stdout.isatty() else 160)
 err = Console(stderr=True)
@@ -285,6 +289,43 @@ def bench_throughput(
     report.show(_table_console(json_out))
     if json_out:
         report.write(json_out)
+
+
+@drill_app.command("kills")
+def drill_kills(
+    n: Annotated[
+        int, typer.Option("--n", min=1, help="How many kills, of worker and service in turn.")
+    ] = 200,
+    seed: Annotated[int, typer.Option(help="Draws the moments.")] = 1,
+    json_out: JsonOut = None,
+) -> None:
+    """SIGKILL of worker and service at random moments of an alert stream; exit code 1 if not exactly once."""
+    from benchmarks.kills import kills
+
+    with Bars() as show:
+        report = kills(n, seed, _stop_on_signals(), show)
+    report.show(_table_console(json_out))
+    if json_out:
+        report.write(json_out)
+    if not report.verdict.right:
+        raise typer.Exit(1)
+
+
+@drill_app.command("soak")
+def drill_soak(
+    minutes: Annotated[float, typer.Option(min=0.1, help="How long.")] = 10.0,
+    json_out: JsonOut = None,
+) -> None:
+    """Bad RTSP cameras on a real worker: frames, drops, memory, descriptors, threads, time to reconnect."""
+    from benchmarks.soak import soak
+
+    with Bars() as show:
+        report = soak(minutes, _stop_on_signals(), show)
+    report.show(_table_console(json_out))
+    if json_out:
+        report.write(json_out)
+    if not report.verdict.right:
+        raise typer.Exit(1)
 
 
 def _table_console(json_out: Path | None) -> Console:

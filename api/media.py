@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 _MIB = 1024 * 1024
 _CHUNK = 512 * 1024  # bytes written at once
+_PART = ".part"
 _PRIVATE = {"Cache-Control": "private, no-cache", "Content-Disposition": "inline"}
 
 
@@ -88,7 +89,7 @@ async def _save(path: Path, form: _Form, request: Request, sha256: str | None) -
     told = request.headers.get("content-length", "")
     if told.isdecimal() and int(told) > form.limit:
         raise _too_large(form)
-    part = path.with_name(f".{path.name}.{uuid4().hex}.part")
+    part = path.with_name(f".{path.name}.{uuid4().hex}{_PART}")
     try:
         saved = await _receive(part, form, request, sha256)
         await asyncio.to_thread(_put_in_place, part, path)
@@ -148,6 +149,8 @@ def _flush(file: BinaryIO) -> None:
 
 def _put_in_place(part: Path, path: Path) -> None:
     part.replace(path)
+    for half in path.parent.glob(f".{path.name}.*{_PART}"):  # a service that was killed left it
+        half.unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)  # the name itself must outlive a power cut

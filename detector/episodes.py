@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
-from detector.rules.base import History, Rule
+from detector.rules.base import History, Teller
 from detector.types import SEVERITY_ORDER, Alert, Fact, Finding, Phase, Series, Severity, Stamp
 
 _JUST_S = 1e-6  # stream seconds are sums of frame intervals: 19.9999999 is 20
@@ -65,7 +65,7 @@ class Episodes:
     in the order of their opening: in one run no two alerts share it, in a replay each has the same again.
     """
 
-    def __init__(self, run_id: UUID, camera_id: str, rules: Sequence[Rule]) -> None:
+    def __init__(self, run_id: UUID, camera_id: str, rules: Sequence[Teller]) -> None:
         self._run_id, self._camera_id, self._rules = run_id, camera_id, tuple(rules)
         self._episodes: dict[tuple[int, str], _Episode] = {}  # by rule number and key
         self._n_opened = 0
@@ -107,7 +107,7 @@ class Episodes:
                     alerts.append(self._alert(stamp, rule, episode, Phase.CLOSED, rule.ended))
         return alerts
 
-    def _hit(self, stamp: Stamp, rule: Rule, place: tuple[int, str], finding: Finding) -> list[Alert]:
+    def _hit(self, stamp: Stamp, rule: Teller, place: tuple[int, str], finding: Finding) -> list[Alert]:
         episode = self._episodes.get(place)
         if episode is None:
             episode = _Episode(stamp, finding, History(stamp.t), _Band(finding.severity))
@@ -132,7 +132,7 @@ class Episodes:
         episode.band.peak = episode.band.now
         return [self._alert(stamp, rule, episode, Phase.OPENED)]
 
-    def _alert(self, stamp: Stamp, rule: Rule, episode: _Episode, phase: Phase, why: str = "") -> Alert:
+    def _alert(self, stamp: Stamp, rule: Teller, episode: _Episode, phase: Phase, why: str = "") -> Alert:
         assert episode.alert_id is not None
         summary = rule.summary(episode.history, phase)
         facts: dict[str, Fact] = dict(summary.facts)

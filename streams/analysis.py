@@ -8,24 +8,29 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from uuid import UUID
 
-from api.schemas import AlertIn, MediaKind, Provenance, Stages
+from api.schemas import AlertIn, CameraState, MediaKind, Provenance, Stages
 from detector.errors import StorageError
+from detector.rules.blind import Kind, Link, Sentinel
 from detector.scene import Scene
 from detector.types import Alert, Detections, Phase, Stamp
+from streams.aftermath import Follows
 from streams.config import Camera
 from streams.evidence import Folder, OverlayHistory
 from streams.flow import Pipe
 from streams.frame import Frame
 from streams.outbox import Outbox
+from streams.reader import CameraHealth
 from streams.recorder import ClipRequest
+from streams.sight import Eye
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +38,8 @@ PRE_S = 5.0  # of the clip, before the condition began
 POST_S = 20.0  # of the clip, after the alert was opened
 MAX_LEAD_S = 60.0  # the longest a clip begins before its alert
 _SLACK_S = 15.0  # how far the analysis may lag behind the newest packet
+_LOOK_S = 1.0  # how often a camera's state is looked at while no picture of it is judged
+_UNKNOWN_VIEW = (Kind.MOVED,)  # clear, but not usual
 _MAX_GAP_S = 2.0  # pictures further apart than this (and than two periods) leave a hole in the coverage
 
 
@@ -59,6 +66,7 @@ class Run:
     model_sha256: str
     provider: str
     config_hash: str
+    follows: Follows = field(default_factory=Follows)
 
     def provenance(self, alert: Alert, mask_version: str) -> Provenance:
         """What exactly produced this alert."""
@@ -84,6 +92,7 @@ class Desk:
     requests: Pipe[ClipRequest]  # to the camera's recorder
     abandon: threading.Event  # set: waiting for room in a pipe is over
     now: Callable[[], datetime] = now_utc
+    monotonic: Callable[[], float] = time.monotonic
 
 
 @dataclass(slots=True)
@@ -106,14 +115,20 @@ class _DueOverlay:
 class Analysis:
     """One camera: pictures and detections in, outbox rows out."""
 
-    def __init__(self, camera: Camera, run: Run, desk: Desk) -> None:
+    def __init__(self, camera: Camera, run: Run, desk: Desk, health: Callable[[], CameraHealth]) -> None:
+        """`health` tells how the camera's reader is; it may be called from any thread."""
         self.counts = Counts()
         self.newest: Frame | None = None  # the last analysed picture; other threads may read it
         self._camera, self._run, self._desk = camera, run, desk
         self._scene = Scene(camera.id, run.run_id, camera.build_rules())
+        self._health = health
+        self._sentinel = Sentinel(run.run_id, camera.id, camera.blind)
+        self._eye = Eye()
+        # When this camera was last judged, last had a stream, and was last looked at: monotonic seconds.
+        self._started_s = self._judged_s = self._linked_s = self._looked_s = desk.monotonic()
         self._history = OverlayHistory(keep_s(camera))
         self._overlays: list[_DueOverlay] = []
-        self._todo: deque[Callable[[], None]] = deque()  # in the order in which the API is to learn it
+        self._todo: deque[Callable[[], object]] = deque()  # in the order in which the API is to learn it
         self._refused = ""  # the disk's last refusal, said once
 
     def step(self, frame: Frame, detections: Detections) -> None:
@@ -124,22 +139,59 @@ class Analysis:
         self.counts.n_people = len(judgement.tracks)
         judged_at = self._desk.now()
         self._history.add(frame.stamp, judgement.tracks)
-        for alert in judgement.alerts:
-            self._put(alert, judged_at)
-            if alert.phase is Phase.OPENED:
-                self.store()  # the alert is on its way while its picture is still being made
-                self._ask_evidence(alert, frame)
+        self._tell(judgement.alerts, judged_at)
+        self._judged_s = self._linked_s = self._desk.monotonic()
+        if (sight := self._eye.look(frame)) is not None:
+            self._tell(self._sentinel.step(frame.stamp, Link(), sight), judged_at)
+            found = self._sentinel.found
+            self._eye.learn(clear=found in (None, *_UNKNOWN_VIEW), usual=found is None)
         self._finish_overlays(frame.stamp.epoch, frame.stamp.t)
         self.store()
 
+    def watch(self) -> None:
+        """Look at the camera itself, pictures or not: whether it has gone blind. Called several times a second."""
+        now_s, health = self._desk.monotonic(), self._health()
+        if health.state in (CameraState.ONLINE, CameraState.ENDED):  # an end is no fault
+            self._linked_s = now_s
+        if health.state is not CameraState.ONLINE:
+            self._judged_s = now_s
+        if now_s < max(self._looked_s, self._judged_s) + _LOOK_S and health.state is CameraState.ONLINE:
+            return
+        if now_s < self._looked_s + _LOOK_S:
+            return
+        self._looked_s = now_s
+        usual_s = 2.0 / self._camera.analyse_fps
+        link = Link(offline_s=now_s - self._linked_s, unjudged_s=max(0.0, now_s - self._judged_s - usual_s))
+        self._tell(self._sentinel.step(self._stamp(), link, None), self._desk.now())
+
     def interrupt(self, reason: str) -> None:
         """No more pictures for now: close what is open, with this `end_reason`, and write what is due."""
-        judged_at = self._desk.now()
-        for alert in self._scene.end(reason):
-            self._put(alert, judged_at)
+        self._tell(self._scene.end(reason), self._desk.now())
         self._finish_overlays(None, 0.0)
         self.counts.n_people = 0
         self.store()
+
+    def end(self, reason: str) -> None:
+        """The camera is not watched any more: close all, blindness too."""
+        self.interrupt(reason)
+        self._tell(self._sentinel.end(reason), self._desk.now())
+        self._finish_overlays(None, 0.0)
+        self.store()
+
+    def _tell(self, alerts: list[Alert], judged_at: datetime) -> None:
+        for alert in alerts:
+            self._put(alert, judged_at)
+            if alert.phase is Phase.OPENED:
+                self.store()  # the alert is on its way while its picture is still being made
+                self._ask_evidence(alert)
+
+    def _stamp(self) -> Stamp:
+        """A moment without a picture: stream time as it runs on from the last one."""
+        last, now = self.newest, self._desk.now()
+        if last is None:
+            return Stamp(self._camera.id, 0, 0, self._desk.monotonic() - self._started_s, now, 0, 0)
+        t = last.stamp.t + max(0.0, (now - last.stamp.at).total_seconds())
+        return replace(last.stamp, t=t, at=now)
 
     def store(self) -> bool:
         """Write what waits. False: the disk refused and it still waits."""
@@ -174,6 +226,7 @@ class Analysis:
                 counts.covered_s += step_s
 
     def _put(self, alert: Alert, judged_at: datetime) -> None:
+        alert = self._run.follows.mark(alert)
         log.info(
             "alert camera_id=%s rule=%s zone=%s phase=%s severity=%s t=%.1f alert_id=%s",
             alert.camera_id, alert.rule, alert.zone, alert.phase.value, alert.severity.value, alert.t,
@@ -188,10 +241,19 @@ class Analysis:
 
         self._todo.append(put)
 
-    def _ask_evidence(self, alert: Alert, frame: Frame) -> None:
+    def _ask_evidence(self, alert: Alert) -> None:
+        """The newest judged picture, and what was around it; of a camera that gives none, the last it gave."""
+        frame = self.newest
+        if frame is None:
+            for kind in MediaKind:
+                self._todo.append(
+                    partial(self._desk.outbox.put_missing, alert.alert_id, kind, "no picture has come yet")
+                )
+            return
         stamp = frame.stamp
-        from_t = max(alert.started_t - PRE_S, alert.t - MAX_LEAD_S)
-        until_t = alert.t + POST_S
+        started_t = min(alert.started_t, stamp.t)
+        from_t = max(started_t - PRE_S, min(alert.t, stamp.t) - MAX_LEAD_S)
+        until_t = min(alert.t, stamp.t) + POST_S
         picture = frame.jpeg()
         self._todo.append(partial(self._write, alert.alert_id, MediaKind.SNAPSHOT, picture))
         self._overlays.append(_DueOverlay(alert.alert_id, stamp.epoch, from_t, until_t))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 FIRST_S = 1.0
 TOP_S = 60.0
-SETTLED_S = 30.0
+SETTLED_S = 10.0  # a camera that dies every half minute must not end up unwatched for most of the time
 REFUSED_LOGIN_S = 300.0  # after a refused login: the next may lock the account, and will hardly be taken
 _JITTER = 0.25
 

@@ -13,7 +13,7 @@ import os
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, Valid
 from api.schemas import Name, Slug
 from detector.errors import ConfigError
 from detector.rules.base import Rule
+from detector.rules.blind import BlindParams
 from detector.rules.gathering import Gathering, GatheringParams
 from detector.zones import Zone
 from streams.hardware import Decoder
@@ -47,6 +48,7 @@ class _Section(BaseModel):
 
 
 _S = TypeVar("_S", bound=_Section)
+_P = TypeVar("_P", GatheringParams, BlindParams)
 
 
 class WorkerSection(_Section):
@@ -119,6 +121,7 @@ class _CameraSection(_Section):
     rules: Annotated[list[dict[str, object]], Field(max_length=100)] = []
     masks: Annotated[list[_ZoneSection], Field(max_length=100)] = []
     masks_blind_detector: bool = True  # false: people never see what is under a mask, the network does
+    blind: dict[str, object] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,7 @@ class Camera:
     zones: tuple[Zone, ...] = ()
     rules: tuple[RuleChoice, ...] = ()
     masks: Masks = NO_MASKS
+    blind: BlindParams = field(default_factory=BlindParams)  # when the camera itself counts as blind
 
     def build_rules(self) -> list[Rule]:
         """New rules with no memory: call it once for each scene."""
@@ -248,6 +252,8 @@ def _camera(table: object, at: str, folder: Path, environ: Mapping[str, str]) ->
             if (choice.rule, choice.zone) in {(other.rule, other.zone) for other in choices}:
                 raise ConfigError("the same rule twice in one place", wanted="one of each rule for a zone")
             choices.append(choice)
+    with _named(f"{at}.blind"):
+        blind = _params(BlindParams, told.blind)
     return Camera(
         id=told.id,
         name=told.name or told.id,
@@ -259,6 +265,7 @@ def _camera(table: object, at: str, folder: Path, environ: Mapping[str, str]) ->
         zones=tuple(zones.values()),
         rules=tuple(choices),
         masks=Masks(tuple(masks.values()), told.masks_blind_detector),
+        blind=blind,
     )
 
 
@@ -307,16 +314,21 @@ def _choice(raw: Mapping[str, object], zones: Mapping[str, Zone]) -> RuleChoice:
             got=repr(zone_name),
             todo=_meant(str(zone_name), zones),
         )
-    params_type = _RULES[name][0]
+    params = _params(_RULES[name][0], {key: raw[key] for key in raw if key not in ("rule", "zone")})
+    return RuleChoice(name, zones.get(zone_name), params)
+
+
+def _params(params_type: type[_P], raw: Mapping[str, object]) -> _P:
+    """The parameters of a rule, each of its own type; keys of errors are relative to its table."""
     hints = get_type_hints(params_type)
-    _refuse_unknown(raw, ("rule", "zone", *hints))
+    _refuse_unknown(raw, hints)
     values = {}
-    for key in hints.keys() & raw.keys():
+    for key, value in raw.items():
         try:
-            values[key] = TypeAdapter(hints[key], config=_Section.model_config).validate_python(raw[key])
+            values[key] = TypeAdapter(hints[key], config=_Section.model_config).validate_python(value)
         except ValidationError as error:
             raise _first_of(error, _Section, key) from None
-    return RuleChoice(name, zones.get(zone_name), params_type(**values))
+    return params_type(**values)
 
 
 def _section(model: type[_S], table: object, at: str) -> _S:

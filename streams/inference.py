@@ -55,7 +55,7 @@ class Inference:
             self._close_blind({frame.stamp.camera_id for frame in frames})
         reason = "service stopped" if self._stopping.is_set() else "source ended"
         for analysis in self._analyses.values():
-            analysis.interrupt(reason)
+            analysis.end(reason)
         while not self._stored() and not stop.wait(_RETRY_S):
             pass
         if not self._stored():
@@ -69,6 +69,7 @@ class Inference:
     def _close_blind(self, seen: set[str]) -> None:
         """A camera that gives no pictures cannot keep an alert open: silence is no gathering."""
         for camera_id, analysis in self._analyses.items():
+            analysis.watch()
             state = self._state_of(camera_id)  # asked first: what was put before a state is then on the board
             if camera_id in seen or self._board.holds(camera_id):
                 continue

@@ -18,16 +18,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
-from api.schemas import AlertIn, CameraState
+from api.schemas import CameraState
 from detector.errors import StorageError, WatchError
-from detector.types import Phase
 from models.catalog import load_card
 from models.export import ensure_network
 from models.onnx import DetectorOptions, OnnxDetector
+from streams.aftermath import last_sign, lock_of, settle, show_life
 from streams.analysis import Analysis, Desk, Run, keep_s
 from streams.clips import check_encoder
 from streams.config import Camera, Site
@@ -83,11 +84,12 @@ def run_worker(
     """
     check_encoder()
     detector = build_detector(site)
-    with _alone(site.worker.state_dir):
+    with _alone(site.worker.state_dir) as alive_at:
         worker = Worker(site, detector, every_picture=until_done, outside=outside)
         try:
-            worker.start()
+            worker.start(alive_at)
             while not stop.wait(_LOOK_S) and not worker.died:
+                show_life(site.worker.state_dir)
                 if progress:
                     progress("pictures analysed", worker.n_analysed, 0)
                 if until_done and worker.done:
@@ -140,9 +142,9 @@ class Worker:
         pulse = Pulse(site.worker.worker_id, self._client, self._watched, self._board, self._outbox)
         self._pulse = self._stage("pulse", pulse.run)
 
-    def start(self) -> None:
-        """Settle what a crash left, then start the parts, the last of the flow first."""
-        settle(self._outbox, self._folder)
+    def start(self, alive_at: datetime | None = None) -> None:
+        """Settle what a crash at `alive_at` left, then start the parts, the last of the flow first."""
+        self._run.follows.remember(settle(self._outbox, self._folder, alive_at))
         for stage in (self._courier, self._pulse, self._writer, self._inference, *self._readers):
             stage.start()
         log.info("worker started run_id=%s cameras=%d", self._run.run_id, len(self._watched))
@@ -193,7 +195,9 @@ class Worker:
         clock = replace(outside.clock, wait=partial(_wait_and_cut, outside.clock.wait, recorder))
         reader = Reader(camera, self._board, recorder, self._noted, replace(outside, clock=clock))
         desk = Desk(self._outbox, self._folder, requests, self._abandon)
-        self._watched[camera.id] = Watched(camera, reader, Analysis(camera, self._run, desk))
+        self._watched[camera.id] = Watched(
+            camera, reader, Analysis(camera, self._run, desk, lambda: reader.health)
+        )
 
         def run(stop: threading.Event) -> None:
             reader.run(stop)
@@ -234,11 +238,15 @@ def _wait_and_cut(wait: Wait, recorder: Recorder, stop: threading.Event, wait_s:
 
 
 @contextmanager
-def _alone(state_dir: Path) -> Iterator[None]:
-    """Hold the state folder, since a second worker would end the first one's alerts. A lock dies with us."""
+def _alone(state_dir: Path) -> Iterator[datetime | None]:
+    """Hold the state folder, since a second worker would end the first one's alerts. A lock dies with us.
+
+    Gives when a worker was last known to live here.
+    """
     try:
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = (state_dir / "lock").open("w")
+        alive_at = last_sign(state_dir)
+        file = lock_of(state_dir).open("a")
     except OSError as error:
         got = error.strerror or str(error)
         raise StorageError("the state folder cannot be used", where=str(state_dir), got=got) from error
@@ -251,28 +259,4 @@ def _alone(state_dir: Path) -> Iterator[None]:
                 where=str(state_dir),
                 todo="Stop it, or give this one a folder of its own in worker.state_dir",
             ) from None
-        yield
-
-
-def settle(outbox: Outbox, folder: Folder) -> None:
-    """Say how that ended which a killed worker left: alerts were interrupted, lost evidence is missing."""
-    for alert in outbox.open_alerts():
-        outbox.put_alert(interrupted(alert))
-    for alert_id, kind in outbox.due_media():
-        outbox.put_missing(alert_id, kind, "the worker was interrupted before it was written")
-    try:
-        if n_stray := folder.sweep(outbox.paths()):
-            log.info("removed half-written evidence n=%d", n_stray)
-    except StorageError as error:  # watching and alerts go on without room for evidence
-        log.warning("evidence folder cannot be swept error=%s", error)
-
-
-def interrupted(alert: AlertIn) -> AlertIn:
-    """The end of an alert whose worker was killed: at the last time that is known of it."""
-    return alert.model_copy(
-        update={
-            "phase": Phase.CLOSED,
-            "revision": alert.revision + 1,
-            "facts": {**alert.facts, "end_reason": "interrupted"},
-        }
-    )
+        yield alive_at

@@ -59,20 +59,15 @@ class Summary:
     reason: str  # one sentence a person understands, with the numbers
 
 
-class Rule(Protocol):
-    """One question asked of every picture of a camera."""
+class Teller(Protocol):
+    """What an incident needs to be held, graded and told, whoever found it."""
 
     name: str  # "gathering"
     version: int  # grows when the same pictures may give other alerts
     zone: str  # "" is the whole picture
     timing: Timing
     params: Mapping[str, Fact]  # as written in every alert
-    links_bh: tuple[float, ...]  # link distances whose groups it wants to see; () for none
     ended: str  # the `end_reason` of an incident that ended by itself
-
-    def step(self, view: View) -> list[Finding]:
-        """Say what is true in this picture; one finding per incident (key)."""
-        ...
 
     def severity(self, finding: Finding, dwell_s: float) -> Severity:
         """Grade a finding of an incident that has lasted for `dwell_s`."""
@@ -80,6 +75,16 @@ class Rule(Protocol):
 
     def summary(self, history: History, phase: Phase) -> Summary:
         """Tell an incident so far."""
+        ...
+
+
+class Rule(Teller, Protocol):
+    """One question asked of every picture of a camera."""
+
+    links_bh: tuple[float, ...]  # link distances whose groups it wants to see; () for none
+
+    def step(self, view: View) -> list[Finding]:
+        """Say what is true in this picture; one finding per incident (key)."""
         ...
 
     def reset(self) -> None:

@@ -221,3 +221,13 @@ async def test_a_symlink_is_not_followed_outwards(api: Api, tmp_path: Path) -> N
     clip.symlink_to(outside)
     reader = await api.log_in()
     assert (await reader.get(f"/alerts/{ALERT}/clip")).status_code == 404
+
+
+async def test_what_a_killed_service_left_half_goes_with_the_next_upload(api: Api) -> None:
+    """SIGKILL in an upload leaves a half file; the worker sends it again, and then nothing but it is there."""
+    await api.send()
+    folder = api.service.settings.media_dir / str(ALERT)
+    folder.mkdir()
+    (folder / ".clip.mp4.0123456789abcdef.part").write_bytes(CLIP[:100])
+    assert (await _put(api)).status_code == 204
+    assert _files(api) == [f"{ALERT}/clip.mp4"]

@@ -148,6 +148,19 @@ def test_an_open_alert_follows_its_phases(open_screen, worker):
         expect(view.page.locator(".history li")).to_have_count(3)
 
 
+def test_an_alert_that_carries_on_leads_to_the_one_before(open_screen, worker):
+    """The fact `follows` is a link to the interrupted alert, not an id to read (API-01)."""
+    worker.send_camera()
+    first = worker.send(1, facts={"end_reason": "interrupted"}, phase=Phase.CLOSED, revision=1)
+    second = worker.send(2, facts={"follows": first})
+    with open_screen() as view:
+        view.open(f"#/alerts/{second}")
+        view.log_in()
+        view.page.get_by_role("link", name="an interrupted alert").click()
+        expect(view.page.get_by_text("interrupted", exact=True)).to_be_visible()
+        assert view.page.url.endswith(first)
+
+
 def test_missing_evidence_says_why(open_screen, worker):
     """A clip that will never come is said so, with the worker's reason, and the page is still usable."""
     alert_id = worker.send(1)

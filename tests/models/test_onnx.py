@@ -13,8 +13,8 @@ import pytest
 from onnx import TensorProto, helper
 from support.cards import pixelcode_card
 from support.pictures import ArrayPicture, coded_picture
-from support.pixelcode import Box, write_model
 
+from benchmarks.pixelcode import Box, write_model
 from detector.errors import ModelError
 from detector.types import Detections, Kind
 from models.onnx import DetectorOptions, OnnxDetector

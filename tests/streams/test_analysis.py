@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import sqlite3
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -17,7 +19,7 @@ from support.people import detections, row_of
 from support.site import camera
 
 from api.schemas import AlertIn, CameraState, MediaKind, OverlayDoc
-from detector.types import Detections, Phase, Stamp
+from detector.types import Detections, Phase, Severity, Stamp
 from streams.analysis import Analysis, Desk, Run, keep_s
 from streams.config import parse_site
 from streams.evidence import Folder
@@ -25,6 +27,7 @@ from streams.flow import Board, Pipe
 from streams.frame import Frame
 from streams.inference import Inference
 from streams.outbox import Outbox, What
+from streams.reader import CameraHealth
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LATER = datetime(2026, 3, 1, 13, 0, tzinfo=UTC)
@@ -54,6 +57,10 @@ def desk(tmp_path, outbox):
     return Desk(outbox, Folder(tmp_path / "evidence"), Pipe(10), threading.Event(), lambda: LATER)
 
 
+def online():
+    return CameraHealth("yard", CameraState.ONLINE)
+
+
 def frame(t, *, epoch=0, shade=90):
     video = av.VideoFrame.from_ndarray(np.full((SIZE[1], SIZE[0], 3), shade, np.uint8), format="rgb24")
     stamp = Stamp("yard", epoch, round(t * 10), t, START + timedelta(seconds=t), *SIZE)
@@ -79,7 +86,7 @@ def alerts(items):
 
 def test_an_alert_comes_before_its_evidence(site_camera, desk, outbox):
     """Opened, snapshot, closed, overlay: in that order, with everything that tells where it comes from."""
-    analysis = Analysis(site_camera, RUN, desk)
+    analysis = Analysis(site_camera, RUN, desk, online)
     feed(analysis, 0, 10)
     feed(analysis, 10, 40, NOBODY)
     items = rows(outbox)
@@ -105,7 +112,7 @@ def test_an_alert_comes_before_its_evidence(site_camera, desk, outbox):
 
 def test_the_snapshot_is_the_picture_of_the_alert(site_camera, desk, outbox):
     """The stored picture is the very one at the alert's time, in full size."""
-    analysis = Analysis(site_camera, RUN, desk)
+    analysis = Analysis(site_camera, RUN, desk, online)
     feed(analysis, 0, 10)
     items = rows(outbox)
     picture = Image.open(io.BytesIO(items[1].path.read_bytes()))
@@ -116,7 +123,7 @@ def test_the_snapshot_is_the_picture_of_the_alert(site_camera, desk, outbox):
 
 def test_the_clip_that_is_asked_for_spans_the_incident(site_camera, desk, outbox):
     """From 5 s before it began to 20 s after it was opened, in its epoch; asked once."""
-    analysis = Analysis(site_camera, RUN, desk)
+    analysis = Analysis(site_camera, RUN, desk, online)
     feed(analysis, 2, 30)
     opened = alerts(rows(outbox))[0]
     request = desk.requests.get(0.0)
@@ -129,7 +136,7 @@ def test_the_clip_that_is_asked_for_spans_the_incident(site_camera, desk, outbox
 
 def test_the_overlay_shows_the_seconds_of_the_clip(site_camera, desk, outbox):
     """Boxes of every analysed picture in the clip's time, with track ids."""
-    analysis = Analysis(site_camera, RUN, desk)
+    analysis = Analysis(site_camera, RUN, desk, online)
     feed(analysis, 0, 30)
     item = next(item for item in rows(outbox) if item.kind is MediaKind.OVERLAY)
     doc = OverlayDoc.model_validate_json(item.path.read_bytes())
@@ -142,7 +149,7 @@ def test_the_overlay_shows_the_seconds_of_the_clip(site_camera, desk, outbox):
 
 def test_a_box_is_within_the_picture(site_camera, desk, outbox):
     """People at the edge, seen partly outside it: every box that is told lies in the picture."""
-    analysis = Analysis(site_camera, RUN, desk)
+    analysis = Analysis(site_camera, RUN, desk, online)
     feed(analysis, 0, 10, detections(row_of(4, x=1060, y=925), body_px=180.0))
     analysis.interrupt("source ended")
     for alert in alerts(rows(outbox)):
@@ -153,7 +160,7 @@ def test_a_box_is_within_the_picture(site_camera, desk, outbox):
 
 def test_a_new_epoch_ends_what_was_open(site_camera, desk, outbox):
     """After a reconnect the alert is closed as interrupted and its overlay written from its own epoch."""
-    analysis = Analysis(site_camera, RUN, desk)
+    analysis = Analysis(site_camera, RUN, desk, online)
     feed(analysis, 0, 6)
     feed(analysis, 8, 9, epoch=1)
     items = rows(outbox)
@@ -164,7 +171,7 @@ def test_a_new_epoch_ends_what_was_open(site_camera, desk, outbox):
 
 def test_the_end_writes_all_that_is_due(site_camera, desk, outbox):
     """When no more pictures come, what is open is closed with the reason and the overlay is written."""
-    analysis = Analysis(site_camera, RUN, desk)
+    analysis = Analysis(site_camera, RUN, desk, online)
     feed(analysis, 0, 6)
     analysis.interrupt("service stopped")
     items = rows(outbox)
@@ -176,7 +183,7 @@ def test_the_end_writes_all_that_is_due(site_camera, desk, outbox):
 
 def test_an_alert_waits_for_the_disk_and_keeps_its_order(site_camera, desk, outbox):
     """While the outbox cannot be written the judgement goes on; later all rows are there, in order."""
-    analysis = Analysis(site_camera, RUN, desk)
+    analysis = Analysis(site_camera, RUN, desk, online)
     db: sqlite3.Connection = outbox._connection()
     db.execute("PRAGMA query_only = ON")
     feed(analysis, 0, 10)
@@ -193,7 +200,7 @@ def test_without_room_for_a_picture_the_alert_goes_on(site_camera, desk, outbox,
     """A snapshot that cannot be written is told as missing, with the reason."""
     usage = shutil.disk_usage(".")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=0))
-    analysis = Analysis(site_camera, RUN, desk)
+    analysis = Analysis(site_camera, RUN, desk, online)
     feed(analysis, 0, 10)
     items = rows(outbox)
     assert [item.what for item in items] == [What.ALERT, What.MISSING]
@@ -202,7 +209,7 @@ def test_without_room_for_a_picture_the_alert_goes_on(site_camera, desk, outbox,
 
 def test_coverage_counts_the_seconds_that_were_seen(site_camera, desk):
     """Time between pictures counts; holes and reconnects do not."""
-    analysis = Analysis(site_camera, RUN, desk)
+    analysis = Analysis(site_camera, RUN, desk, online)
     feed(analysis, 0, 10, NOBODY)
     feed(analysis, 20, 25, NOBODY)
     feed(analysis, 30, 35, NOBODY, epoch=1)
@@ -227,7 +234,7 @@ class TwoEyes:
 def two_cameras(tmp_path, desk):
     content = {"cameras": [camera(name, tmp_path / "x.mp4") for name in ("yard", "gate")]}
     cameras = parse_site(content, tmp_path).cameras
-    return {one.id: Analysis(one, RUN, desk) for one in cameras}
+    return {one.id: Analysis(one, RUN, desk, online) for one in cameras}
 
 
 def on_gate(shown):
@@ -289,3 +296,86 @@ def test_what_the_disk_refuses_at_the_end_is_tried_again(tmp_path, desk, outbox)
     )
     assert len(writable) == 1
     assert alerts(rows(outbox))[0].phase is Phase.CLOSED
+
+
+# ---------------------------------------------------------------- blind
+
+
+class Watched:
+    """An analysis whose clock and camera the test moves."""
+
+    def __init__(self, site_camera, desk):
+        self.s, self.state = 100.0, CameraState.ONLINE
+        desk = replace(desk, now=lambda: START + timedelta(seconds=self.s - 100), monotonic=lambda: self.s)
+        self.analysis = Analysis(site_camera, RUN, desk, lambda: CameraHealth("yard", self.state))
+
+    def pictures(self, seconds, shade=None):
+        for _ in range(round(seconds * 5)):
+            t = round(self.s - 100, 1)
+            self.analysis.step(frame(t, shade=int(t * 5) % 200 if shade is None else shade), NOBODY)
+            self.analysis.watch()
+            self.s += 0.2
+
+    def silence(self, seconds, state):
+        self.state = state
+        for _ in range(round(seconds * 5)):
+            self.analysis.watch()
+            self.s += 0.2
+        self.analysis.store()
+
+
+def test_a_lost_camera_is_told_with_the_last_that_was_seen_of_it(site_camera, desk, outbox):
+    """Opened while there is no picture, with the last one and its clip; closed when it is back."""
+    it = Watched(site_camera, desk)
+    it.pictures(8)
+    it.silence(20, CameraState.OFFLINE)
+    [opened] = alerts(rows(outbox))
+    assert (opened.rule, opened.facts["kind"], opened.severity) == ("blind", "offline", Severity.HIGH)
+    assert 10.0 <= opened.facts["offline_s"] <= 12.5
+    assert opened.at - START == timedelta(seconds=opened.t)
+    request = desk.requests.get(0.0)
+    assert (request.alert_id, request.epoch) == (opened.alert_id, 0)
+    assert request.from_t == pytest.approx(2.8, abs=0.3), "the last seconds before"
+    it.state = CameraState.ONLINE
+    it.pictures(15)
+    told = alerts(rows(outbox))
+    assert [(alert.alert_id, alert.phase) for alert in told] == [(opened.alert_id, Phase.CLOSED)]
+    assert told[0].facts["end_reason"] == "view as usual"
+
+
+def test_a_camera_that_never_came_is_told_without_evidence(site_camera, desk, outbox):
+    """There is nothing to show, and that is said."""
+    it = Watched(site_camera, desk)
+    it.silence(30, CameraState.STARTING)
+    items = rows(outbox)
+    assert [alert.facts["kind"] for alert in alerts(items)] == ["offline"]
+    missing = [json.loads(item.body)["reason"] for item in items if item.what is What.MISSING]
+    assert missing == ["no picture has come yet"] * 3
+
+
+def test_an_end_is_no_blindness(site_camera, desk, outbox):
+    """A recording that is over is not missed, nor is a camera whose worker stops."""
+    it = Watched(site_camera, desk)
+    it.pictures(5)
+    it.silence(60, CameraState.ENDED)
+    assert alerts(rows(outbox)) == []
+
+
+def test_pictures_that_are_not_judged_are_told(site_camera, desk, outbox):
+    """The camera is online, and nothing of it reaches the network."""
+    it = Watched(site_camera, desk)
+    it.pictures(5)
+    it.silence(30, CameraState.ONLINE)
+    assert [alert.facts["kind"] for alert in alerts(rows(outbox))] == ["unjudged"]
+
+
+def test_a_dark_picture_is_told_and_stays_told_over_a_lost_stream(site_camera, desk, outbox):
+    """A new epoch closes what the rules had open, not that the camera is blind; the end closes both."""
+    it = Watched(site_camera, desk)
+    it.pictures(20, shade=3)
+    it.analysis.interrupt("stream interrupted")
+    [opened] = alerts(rows(outbox))
+    assert (opened.facts["kind"], opened.phase) == ("dark", Phase.OPENED)
+    it.analysis.end("service stopped")
+    [closed] = alerts(rows(outbox))
+    assert (closed.alert_id, closed.facts["end_reason"]) == (opened.alert_id, "service stopped")

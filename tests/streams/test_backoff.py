@@ -25,12 +25,12 @@ def test_chance_only_shortens_and_by_a_quarter_at_most(dice: list[float]) -> Non
 
 
 def test_a_connection_that_held_starts_the_row_again() -> None:
-    """After 30 s online the next wait is 1 s; after less the row goes on."""
+    """After 10 s online the next wait is 1 s; after less the row goes on."""
     backoff = Backoff(lambda: 0.0)
     for _ in range(3):
         backoff.failed(0.0)
     backoff.online(100.0)
-    backoff.online(110.0)  # still the same connection
-    assert backoff.failed(129.0) == 8.0
+    backoff.online(105.0)  # still the same connection
+    assert backoff.failed(109.0) == 8.0
     backoff.online(200.0)
-    assert backoff.failed(230.0) == 1.0
+    assert backoff.failed(210.0) == 1.0

@@ -15,9 +15,9 @@ import av
 import pytest
 from support.footage import join, noise, write_raw, write_ts, write_video
 from support.reading import NOON, FakeTime, Run, Sink, camera, live_camera, run, times
-from support.rtsp import GstServer, missing, silent_camera
 
 from api.schemas import CameraState
+from benchmarks.rtsp import GstServer, missing, silent_camera
 from detector.errors import SourceUnreachable, SourceUnreadable, Trouble
 from streams.config import Camera
 from streams.reader import STOPPED, Limits, Outside

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import rtsp
 from support.alerts import alert_in
 from support.barfilm import number_of, top_boxes, turn, write_film
 
+from benchmarks import rtsp
 from detector.errors import SourceUnreadable, StorageError
 from streams.clips import Codec, Kept, check_encoder, write_clip
 from streams.config import parse_site

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.footage import noise, write_audio, write_raw, write_ts, write_video
-from support.rtsp import GstServer, missing, silent_camera, write_certificate
 
+from benchmarks.rtsp import GstServer, missing, silent_camera, write_certificate
 from detector.errors import (
     ConfigError,
     SourceEnded,

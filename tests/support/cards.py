@@ -5,25 +5,9 @@ from __future__ import annotations
 import textwrap
 from pathlib import Path
 
+from benchmarks.pixelcode import CARD_TOML as PIXELCODE_TOML
 from detector.types import Kind
 from models.catalog import Card, CardClass, Download
-
-PIXELCODE_TOML = """\
-title = "Block reader"
-task = "detect"
-licence = "Apache-2.0"
-licence_url = "https://www.apache.org/licenses/LICENSE-2.0"
-reference = "tests/support/pixelcode.py"
-[input]
-stride = 32
-side_px = 640
-[thresholds]
-min_score = 0.1
-max_iou = 0.7
-[classes]
-person = { kind = "person", index = 0 }
-backpack = { kind = "backpack", index = 1 }
-"""
 
 
 def pixelcode_card(weights: Download | None = None, name: str = "pixelcode") -> Card:

@@ -8,7 +8,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from support.pixelcode import Box, picture_yuv
+
+from benchmarks.pixelcode import Box, picture_yuv
 
 
 class ArrayPicture:

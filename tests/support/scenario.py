@@ -12,7 +12,8 @@ One object is a line of blank-separated key=value words:
 from __future__ import annotations
 
 import numpy as np
-from support.pixelcode import Box, Moment
+
+from benchmarks.pixelcode import Box, Moment
 
 DEFAULTS = {"wh": "60x160", "conf": "0.9", "cls": "0", "hide": "", "low": "", "flip": "", "jit": "0"}
 

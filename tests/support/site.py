@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from support.cards import write_card
-from support.pixelcode import write_model, write_video
 from support.scenario import scenario
 
+from benchmarks.pixelcode import write_model, write_video
 from streams.config import Site, parse_site
 
 ZONE = {

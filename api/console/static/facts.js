@@ -3,6 +3,7 @@
 import { severityBadge, verdictBadge } from "./badges.js";
 import { h } from "./dom.js";
 import { at, duration, number } from "./format.js";
+import { alertHash } from "./router.js";
 import { HISTORY, factLabel, factLimit, factValue } from "./words.js";
 
 function line(name, value, ...more) {
@@ -14,10 +15,13 @@ export function panel(title, id, ...content) {
   return h("section", { class: "panel", "aria-labelledby": id }, h("header", { class: "section-head" }, h("h2", { id, text: title })), content);
 }
 
+/** The alert that was cut off when its worker was interrupted, and that this one goes on with. */
+const earlier = (alertId) => h("a", { href: alertHash(alertId), text: "an interrupted alert" });
+
 export function factList({ facts, provenance, score }) {
   const lines = Object.entries(facts).map(([name, value]) => {
     const limit = factLimit(name, value, provenance.params);
-    return line(factLabel(name), factValue(name, value), limit ? h("span", { class: limit.met ? "limit limit-met" : "limit", text: limit.words }) : null);
+    return line(factLabel(name), name === "follows" ? earlier(value) : factValue(name, value), limit ? h("span", { class: limit.met ? "limit limit-met" : "limit", text: limit.words }) : null);
   });
   return h("dl", { class: "facts" }, lines, line("Score", number(score)));
 }

@@ -3,6 +3,7 @@
 16 x 16 px grey blocks along the top edge of a 640 x 640 px picture encode cx, cy, w, h, score, class of up to
 18 boxes; a tiny ONNX graph averages the blocks and emits them in the layout of a YOLO export. So decoding,
 letterbox, inference, tracking, rules, alert and clip run end to end. Positions come back within about 4 px.
+Writing the graph needs the package onnx, of the extras `bench` and `dev`; the runtime only runs it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,22 @@ BLOCK_PX = 16
 ROWS, PER_ROW = 3, 6
 MAX_BOXES = ROWS * PER_ROW
 NAMES = "{0: 'person', 1: 'backpack'}"
+CARD_TOML = """\
+title = "Block reader"
+task = "detect"
+licence = "Apache-2.0"
+licence_url = "https://www.apache.org/licenses/LICENSE-2.0"
+reference = "benchmarks/pixelcode.py"
+[input]
+stride = 32
+side_px = 640
+[thresholds]
+min_score = 0.1
+max_iou = 0.7
+[classes]
+person = { kind = "person", index = 0 }
+backpack = { kind = "backpack", index = 1 }
+"""
 
 
 class Box(NamedTuple):
@@ -128,7 +145,8 @@ def picture_yuv(boxes: Iterable[Box]) -> NDArray[np.uint8]:
         x1, y1 = int(min(SIDE_PX, box.cx + box.w / 2)), int(min(SIDE_PX, box.cy + box.h / 2))
         picture[y0:y1, x0:x1] = (40, 200, 40) if box.cls else (200, 40, 40)
     # The code goes straight into the luma plane: exact to one grey level, which is 2.5 px.
-    yuv = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p").to_ndarray()
+    frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
+    yuv: NDArray[np.uint8] = frame.to_ndarray().astype(np.uint8, copy=False)
     yuv[: ROWS * BLOCK_PX] = 16
     yuv[SIDE_PX:].reshape(2, SIDE_PX // 2, SIDE_PX // 2)[:, : ROWS * BLOCK_PX // 2] = 128
     for k, box in enumerate(shown):

@@ -1,14 +1,7 @@
-#!/usr/bin/python3
-"""RTSP peers for tests, on loopback: a real GStreamer server, and one that goes silent on purpose.
-
-As a script, under Debian's own Python (it has GStreamer's bindings):
-    rtsp.py PORT [--address A] [--user U --password P] [--certificate PEM] [--launch 'GST']
-It prints the bound port when ready.
-"""
+"""RTSP cameras on loopback, for drills and tests: a real GStreamer server, and one that goes silent on purpose."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import signal
@@ -19,10 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 SYSTEM_PYTHON = "/usr/bin/python3"
-LIVE = (
-    "( videotestsrc is-live=true ! video/x-raw,width=320,height=180,framerate=15/1"
-    " ! x264enc tune=zerolatency key-int-max=15 ! rtph264pay name=pay0 pt=96 )"
-)
+_SCRIPT = Path(__file__).resolve().with_name("gst_server.py")
 _SDP = (
     "v=0\r\no=- 0 0 IP4 127.0.0.1\r\ns=t\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\na=control:*\r\n"
     "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1\r\n"
@@ -48,11 +38,13 @@ class GstServer:
         port: int = 0,
         address: str = "127.0.0.1",
         login: tuple[str, str] = ("", ""),
-        launch: str = LIVE,
+        launch: str = "",
+        loss: float = 0.0,
         certificate: Path | None = None,
     ) -> None:
-        command = [SYSTEM_PYTHON, str(Path(__file__).resolve()), str(port), "--address", address]
-        command += ["--launch", launch]
+        command = [SYSTEM_PYTHON, str(_SCRIPT), str(port), "--address", address, "--loss", str(loss)]
+        if launch:
+            command += ["--launch", launch]
         if certificate is not None:
             command += ["--certificate", str(certificate)]
         if login[0]:
@@ -158,51 +150,3 @@ def write_certificate(path: Path) -> Path:
     subprocess.run(made, check=True, capture_output=True)
     path.write_text(path.read_text() + key.read_text())
     return path
-
-
-def _serve_gst() -> None:
-    import gi  # only Debian's own Python has it
-
-    gi.require_version("Gst", "1.0")
-    gi.require_version("GstRtspServer", "1.0")
-    from gi.repository import Gio, GLib, Gst, GstRtspServer
-
-    parser = argparse.ArgumentParser()
-    parser.add_argument("port")
-    parser.add_argument("--address", default="127.0.0.1")
-    parser.add_argument("--user")
-    parser.add_argument("--password")
-    parser.add_argument("--certificate")
-    parser.add_argument("--launch", default=LIVE)
-    told = parser.parse_args()
-    Gst.init(None)
-    server = GstRtspServer.RTSPServer()
-    server.set_address(told.address)
-    server.set_service(told.port)
-    factory = GstRtspServer.RTSPMediaFactory()
-    factory.set_launch(told.launch)
-    factory.set_shared(True)
-    if told.user or told.certificate:
-        auth = GstRtspServer.RTSPAuth()
-        role = "user" if told.user else "anybody"
-        token = GstRtspServer.RTSPToken()
-        token.set_string("media.factory.role", role)
-        if told.user:
-            auth.add_basic(GstRtspServer.RTSPAuth.make_basic(told.user, told.password), token)
-        else:
-            auth.set_default_token(token)
-        if told.certificate:
-            auth.set_tls_certificate(Gio.TlsCertificate.new_from_file(told.certificate))
-        server.set_auth(auth)
-        rights = GstRtspServer.RTSPPermissions()
-        rights.add_permission_for_role(role, "media.factory.access", True)
-        rights.add_permission_for_role(role, "media.factory.construct", True)
-        factory.set_permissions(rights)
-    server.get_mount_points().add_factory("/s", factory)
-    server.attach(None)
-    os.write(1, f"{server.get_bound_port()}\n".encode())
-    GLib.MainLoop().run()
-
-
-if __name__ == "__main__":
-    _serve_gst()
