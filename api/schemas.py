@@ -248,7 +248,7 @@ class MediaOut(Wire):
     """A piece of evidence. Of a clip: video time v shows stream second start_t + v."""
 
     state: MediaState
-    reason: str  # why it is missing, "" otherwise
+    reason: str  # why it is missing, or what it falls short of; "" otherwise
     bytes: int
     start_t: float | None
     duration_s: float | None

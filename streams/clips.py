@@ -28,7 +28,10 @@ from streams.masks import NO_MASKS, Masks
 
 _TICKS = 90_000  # clip time base, per second
 _GOP_S = 1.0  # of a clip we encode: seeking is to the second
-_X264 = {"preset": "veryfast", "crf": "23", "bf": "0", "g": "1000", "forced-idr": "1", "threads": "1"}
+_X264 = {
+    "preset": "veryfast", "crf": "23", "bf": "0", "g": "1000", "forced-idr": "1", "threads": "1",
+    "maxrate": "12M", "bufsize": "24M",  # a noisy picture does not make a clip that is too large to send
+}  # fmt: skip
 
 VideoPacket: TypeAlias = "av.Packet[VideoStream]"  # only a type checker can subscript it
 

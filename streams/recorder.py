@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 
 from api.schemas import MediaKind
 from detector.errors import SourceUnreadable, StorageError
-from streams.clips import Codec, Kept, VideoPacket, write_clip
+from streams.clips import Codec, Kept, Span, VideoPacket, write_clip
 from streams.evidence import Folder
 from streams.flow import Pipe
 from streams.masks import NO_MASKS, Masks
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 MAX_RING_BYTES = 64 * 1024 * 1024
 _RETRY_S = 5.0
+_SHORT_S = 0.5  # missing at an end of a clip, from which on it is said
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +213,9 @@ class ClipWriter:
                 reason = f"{error.what}: {error.got}" if error.got else error.what
             else:
                 path = self._folder.path(alert_id, MediaKind.CLIP)
+                note = shortfall(cut.request, span)
                 return lambda: self._outbox.put_media(
-                    alert_id, MediaKind.CLIP, path, span.start_t, span.duration_s
+                    alert_id, MediaKind.CLIP, path, span.start_t, span.duration_s, note=note
                 )
         log.warning("no clip camera_id=%s alert_id=%s reason=%s", cut.request.camera_id, alert_id, reason)
         return lambda: self._outbox.put_missing(alert_id, MediaKind.CLIP, reason)
@@ -226,3 +228,17 @@ class ClipWriter:
             log.error("outbox cannot be written error=%s", error)
             return False
         return True
+
+
+def shortfall(request: ClipRequest, span: Span) -> str | None:
+    """What of the wanted seconds a clip does not show, in words; None: nothing."""
+    late_s = span.start_t - request.from_t
+    early_s = request.until_t - span.start_t - span.duration_s
+    words = []
+    if late_s > _SHORT_S:
+        words.append(
+            f"short pre-roll: it begins {late_s:.1f} s later than wanted, no earlier picture was in memory"
+        )
+    if early_s > _SHORT_S:
+        words.append(f"short post-roll: it ends {early_s:.1f} s earlier than wanted, as the pictures did")
+    return "; ".join(words) or None

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Path, Query, Requ
 from api.db.alerts import MediaRow, UnknownAlert
 from api.deps import ServiceDep, require_worker
 from api.media import MAX_UPLOAD
-from api.schemas import AlertIn, AlertReceipt, CameraIn, HeartbeatIn, MediaKind, MissingIn, Slug
+from api.schemas import AlertIn, AlertReceipt, CameraIn, HeartbeatIn, Line, MediaKind, MissingIn, Slug
 
 log = logging.getLogger(__name__)
 
@@ -24,10 +24,11 @@ Seconds = Annotated[float | None, Query(allow_inf_nan=False)]
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """What a clip shows: stream seconds."""
+    """What a clip shows, in stream seconds, and in words what it falls short of."""
 
     start_t: Seconds = None
     duration_s: Seconds = None
+    note: Annotated[Line, Query()] = ""
 
 
 @router.post(
@@ -70,7 +71,7 @@ async def store_media(
     """Store a piece of evidence of a known alert; its sha256 is checked before it counts."""
     await _known(service, alert_id, kind)
     saved = await service.media.save(alert_id, kind, request, sha256)
-    row = MediaRow(kind, saved.sha256, saved.n_bytes, span.start_t, span.duration_s)
+    row = MediaRow(kind, saved.sha256, saved.n_bytes, span.start_t, span.duration_s, span.note)
     await service.store.alerts.put_media(alert_id, row)
     log.info("media stored alert=%s kind=%s bytes=%d", alert_id, kind.value, saved.n_bytes)
 
