@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI, Request
@@ -18,8 +19,11 @@ from api.db.store import Clock, Store, open_store, utc_now
 from api.deps import Service
 from api.feed import Feed
 from api.media import MediaFolder
-from api.routes import alerts, cameras, console, feed, health, session, worker
+from api.metrics import ApiMetrics, Measured
+from api.retention import Retention, open_storage
+from api.routes import alerts, cameras, console, deletions, feed, health, metrics, session, worker
 from api.settings import Settings
+from api.trusted import TrustedClock
 from detector.errors import StorageError
 
 log = logging.getLogger(__name__)
@@ -41,25 +45,40 @@ _SECURITY = {
 }
 
 
-def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
+def create_app(
+    settings: Settings, *, clock: Clock = utc_now, elapsed_s: Callable[[], float] = time.monotonic
+) -> FastAPI:
     """The service on these settings; the database is opened and migrated when it starts.
+
+    `elapsed_s` runs evenly, whatever happens to `clock`.
 
     Raises ConfigError at once for settings it cannot run with, StorageError at start.
     """
     _ = settings.database  # a wrong address is told now, not at the first request
     live = Feed()
+    counts = ApiMetrics(live)
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         async with open_store(settings, clock=clock, publish=live.publish) as store:
-            media = MediaFolder(settings.media_dir, settings.picture_dir)
-            app.state.service = Service(settings, store, live, media, Guard(store, clock), clock)
-            watch = asyncio.create_task(_tell_silent_workers(store, live))
+            storage = await open_storage(settings, store)
+            media = MediaFolder(storage, settings.picture_dir)
+            retention = Retention(settings, store, storage, TrustedClock(clock, elapsed_s))
+            await retention.begin()
+            app.state.service = Service(
+                settings, store, live, media, Guard(store, clock), clock, counts, retention
+            )
+            beside = [
+                asyncio.create_task(_tell_silent_workers(store, live)),
+                asyncio.create_task(retention.run()),
+            ]
             yield
             live.close()
-            watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await watch
+            for task in beside:
+                task.cancel()
+            for task in beside:
+                with suppress(asyncio.CancelledError):
+                    await task
 
     app = FastAPI(
         title="Watchpost",
@@ -73,6 +92,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
     )
     app.state.feed = live
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(Measured, metrics=counts)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(StorageError, _answer_storage)
     for part in (
@@ -82,9 +102,11 @@ def create_app(settings: Settings, *, clock: Clock = utc_now) -> FastAPI:
         alerts.router,
         cameras.router,
         feed.router,
+        deletions.router,
         health.router,
     ):
         app.include_router(part, prefix=PREFIX)
+    app.include_router(metrics.router)
     app.include_router(console.router)
     app.mount("/static", console.static_files)
     return app

@@ -12,6 +12,8 @@ from api.db.people import SessionRow
 from api.db.store import Clock, Store
 from api.feed import Feed
 from api.media import MediaFolder
+from api.metrics import ApiMetrics
+from api.retention import Retention
 from api.settings import Settings
 
 SESSION_COOKIE = "watchpost_session"
@@ -30,6 +32,8 @@ class Service:
     media: MediaFolder
     guard: Guard
     clock: Clock
+    metrics: ApiMetrics
+    retention: Retention
 
 
 def get_service(request: Request) -> Service:

@@ -1,6 +1,7 @@
-"""Evidence and tile pictures on disk. A file is whole or not there; its path is made of ids only.
+"""Evidence and tile pictures in and out. A file is whole or not there.
 
 A body is streamed to a temporary file beside its place, its sha256 checked, flushed to disk, then renamed.
+Whatever length is told, the last of the disk stays free.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hashlib
 import logging
 import os
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -21,29 +22,34 @@ from fastapi import HTTPException, Request, Response
 from fastapi.responses import FileResponse
 from starlette.requests import ClientDisconnect
 
+from api.db.alerts import Evidence
 from api.schemas import MediaKind
+from api.storage import Storage
 
 log = logging.getLogger(__name__)
 
 _MIB = 1024 * 1024
 _CHUNK = 512 * 1024  # bytes written at once
 _PART = ".part"
-_PRIVATE = {"Cache-Control": "private, no-cache", "Content-Disposition": "inline"}
+_PRIVATE = {"Cache-Control": "private, no-cache"}
+_UNSAFE_IN_NAMES = str.maketrans(dict.fromkeys('/\\:*?"<>|', "_"))
+
+
+Floor = Callable[[int], int]  # of a disk's size: what must stay free while a body comes, bytes
 
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    suffix: str
     media_type: str
     limit: int  # bytes
 
 
 _FORMS = {
-    MediaKind.SNAPSHOT: _Form("jpg", "image/jpeg", 10 * _MIB),
-    MediaKind.CLIP: _Form("mp4", "video/mp4", 256 * _MIB),
-    MediaKind.OVERLAY: _Form("json", "application/json", 32 * _MIB),
+    MediaKind.SNAPSHOT: _Form("image/jpeg", 10 * _MIB),
+    MediaKind.CLIP: _Form("video/mp4", 256 * _MIB),
+    MediaKind.OVERLAY: _Form("application/json", 32 * _MIB),
 }
-_PICTURE = _Form("jpg", "image/jpeg", 2 * _MIB)
+_PICTURE = _Form("image/jpeg", 2 * _MIB)
 MAX_UPLOAD = max(form.limit for form in _FORMS.values())
 
 
@@ -58,40 +64,60 @@ class Saved:
 class MediaFolder:
     """The files of alerts, and the newest picture of each camera."""
 
-    def __init__(self, media_dir: Path, picture_dir: Path) -> None:
-        self._media = media_dir.resolve()
+    def __init__(self, storage: Storage, picture_dir: Path) -> None:
+        self._storage = storage
         self._pictures = picture_dir.resolve()
 
     async def save(self, alert_id: UUID, kind: MediaKind, request: Request, sha256: str) -> Saved:
-        """Store a request's body as evidence; raises HTTPException 413, 422 or 507."""
-        form = _FORMS[kind]
-        return await _save(self._media_path(alert_id, kind), form, request, sha256.lower())
+        """Store a request's body as evidence; raises HTTPException 413, 422, 503 or 507."""
+        if problem := await asyncio.to_thread(self._storage.problem):
+            raise HTTPException(503, f"{problem}; nothing was stored", {"Retry-After": "30"})
+        path = self._storage.path(alert_id, kind)
+        return await _save(path, _FORMS[kind], request, sha256.lower(), self._storage.floor)
 
     async def save_picture(self, camera_id: str, request: Request) -> Saved:
         """Store a request's body as the newest picture of a camera; raises HTTPException 413 or 507."""
-        return await _save(self._pictures / f"{camera_id}.jpg", _PICTURE, request, None)
+        return await _save(self._pictures / f"{camera_id}.jpg", _PICTURE, request, None, _no_floor)
 
-    def serve(self, alert_id: UUID, kind: MediaKind, sha256: str, request: Request) -> Response:
-        """The file with Range and ETag; raises HTTPException 404 if it is not there."""
-        path = self._media_path(alert_id, kind)
-        return _serve(path, self._media, _FORMS[kind].media_type, sha256, request)
+    async def serve(self, alert_id: UUID, kind: MediaKind, found: Evidence, request: Request) -> Response:
+        """The file with Range and ETag; raises HTTPException 404, or 503 while its disk is not there."""
+        path, form = self._storage.path(alert_id, kind), _FORMS[kind]
+        name = found.label.translate(_UNSAFE_IN_NAMES).lstrip(".- ") + path.suffix
+        try:
+            return _serve(path, self._storage.root, form, found.sha256, request, name)
+        except HTTPException as error:
+            if problem := await asyncio.to_thread(self._storage.problem):
+                raise HTTPException(503, problem) from error
+            raise
 
     def serve_picture(self, camera_id: str, etag: str, request: Request) -> Response:
         """The newest picture of a camera; raises HTTPException 404 if there is none."""
-        path = self._pictures / f"{camera_id}.jpg"
-        return _serve(path, self._pictures, _PICTURE.media_type, etag, request)
-
-    def _media_path(self, alert_id: UUID, kind: MediaKind) -> Path:
-        return self._media / str(alert_id) / f"{kind.value}.{_FORMS[kind].suffix}"
+        name = f"{camera_id}.jpg"
+        return _serve(self._pictures / name, self._pictures, _PICTURE, etag, request, name)
 
 
-async def _save(path: Path, form: _Form, request: Request, sha256: str | None) -> Saved:
+def told_bytes(kind: MediaKind, request: Request) -> int:
+    """How much a request says it will send, 0 if it does not; raises HTTPException 413."""
+    return _told(_FORMS[kind], request)
+
+
+def _told(form: _Form, request: Request) -> int:
     told = request.headers.get("content-length", "")
-    if told.isdecimal() and int(told) > form.limit:
+    n_bytes = int(told) if told.isdecimal() else 0
+    if n_bytes > form.limit:
         raise _too_large(form)
+    return n_bytes
+
+
+def _no_floor(_total: int) -> int:
+    return 0
+
+
+async def _save(path: Path, form: _Form, request: Request, sha256: str | None, floor: Floor) -> Saved:
+    _told(form, request)
     part = path.with_name(f".{path.name}.{uuid4().hex}{_PART}")
     try:
-        saved = await _receive(part, form, request, sha256)
+        saved = await _receive(part, form, request, sha256, floor)
         await asyncio.to_thread(_put_in_place, part, path)
     except OSError as error:
         log.error("media not stored file=%s error=%s", path.name, error.strerror)
@@ -105,7 +131,7 @@ async def _save(path: Path, form: _Form, request: Request, sha256: str | None) -
     return saved
 
 
-async def _receive(part: Path, form: _Form, request: Request, sha256: str | None) -> Saved:
+async def _receive(part: Path, form: _Form, request: Request, sha256: str | None, floor: Floor) -> Saved:
     digest, n_bytes = hashlib.sha256(), 0
     file = await asyncio.to_thread(_open_new, part)
     try:
@@ -114,7 +140,7 @@ async def _receive(part: Path, form: _Form, request: Request, sha256: str | None
             if n_bytes > form.limit:
                 raise _too_large(form)
             digest.update(piece)
-            await asyncio.to_thread(file.write, piece)
+            await asyncio.to_thread(_write, file, piece, floor)
         if n_bytes == 0:
             raise HTTPException(422, "the body is empty")
         if sha256 is not None and digest.hexdigest() != sha256:
@@ -142,6 +168,16 @@ def _open_new(part: Path) -> BinaryIO:
     return open(part, "xb", buffering=0)
 
 
+def _write(file: BinaryIO, piece: bytes, floor: Floor) -> None:
+    """Write all of it, or raise OSError; a full disk takes a part and says so only at the next write."""
+    disk = os.fstatvfs(file.fileno())
+    if disk.f_bavail * disk.f_frsize - len(piece) < floor(disk.f_blocks * disk.f_frsize):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    left = memoryview(piece)
+    while left:
+        left = left[file.write(left) :]
+
+
 def _flush(file: BinaryIO) -> None:
     file.flush()
     os.fsync(file.fileno())
@@ -162,9 +198,10 @@ def _too_large(form: _Form) -> HTTPException:
     return HTTPException(413, f"the file is larger than {form.limit // _MIB} MiB")
 
 
-def _serve(path: Path, root: Path, media_type: str, etag: str, request: Request) -> Response:
+def _serve(path: Path, root: Path, form: _Form, etag: str, request: Request, name: str) -> Response:
+    """`name` is what a browser saves it as; Starlette writes it as RFC 5987 says."""
     try:
-        real = path.resolve(strict=True)
+        real, root = path.resolve(strict=True), root.resolve()
         found = real.stat()
     except OSError:
         raise HTTPException(404, "the file is gone from the disk of the service") from None
@@ -174,4 +211,11 @@ def _serve(path: Path, root: Path, media_type: str, etag: str, request: Request)
     headers = _PRIVATE | {"ETag": f'"{etag}"'}
     if headers["ETag"] in request.headers.get("if-none-match", "").replace(" ", "").split(","):
         return Response(status_code=304, headers=headers)
-    return FileResponse(real, headers=headers, media_type=media_type, stat_result=found)
+    return FileResponse(
+        real,
+        headers=headers,
+        media_type=form.media_type,
+        stat_result=found,
+        filename=name,
+        content_disposition_type="inline",
+    )

@@ -172,6 +172,7 @@ class CameraState(StrEnum):
     ONLINE = "online"
     OFFLINE = "offline"
     ENDED = "ended"
+    REMOVED = "removed"  # no worker is to watch it any more; its alerts stay
 
 
 class CameraHealthIn(Wire):
@@ -179,7 +180,7 @@ class CameraHealthIn(Wire):
 
     camera_id: Slug
     state: CameraState
-    reason: Line  # "" when online
+    reason: Line  # "" when online, unless the camera is wrong in a newer site file
     n_decoded: int
     n_analysed: int
     n_dropped: int
@@ -300,6 +301,13 @@ class VerdictOut(Wire):
     at: Utc
 
 
+class HoldOut(Wire):
+    """Who keeps an alert's evidence from being removed."""
+
+    by: str
+    at: Utc
+
+
 class AlertOut(Wire):
     """An alert as lists and the feed show it: its newest phase."""
 
@@ -320,6 +328,7 @@ class AlertOut(Wire):
     received_at: Utc
     updated_at: Utc
     verdict: VerdictOut | None
+    hold: HoldOut | None
     media: dict[MediaKind, MediaOut]
 
 
@@ -368,28 +377,6 @@ class CameraOut(CameraIn):
     n_analysed: int
     n_dropped: int
     picture_at: Utc | None  # newest picture for the tile
-
-
-class LoginIn(Wire):
-    """What a person types."""
-
-    name: Annotated[str, Field(min_length=1, max_length=64)]
-    password: Annotated[str, Field(min_length=1, max_length=256)]
-
-
-class PasswordIn(Wire):
-    """A change of one's own password."""
-
-    old: Annotated[str, Field(min_length=1, max_length=256)]
-    new: Annotated[str, Field(min_length=12, max_length=256)]
-
-
-class Me(Wire):
-    """Who is logged in."""
-
-    name: str
-    role: str
-    must_change_password: bool
 
 
 class HealthOut(Wire):

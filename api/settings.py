@@ -1,4 +1,4 @@
-"""What the service is told from outside: where its data lies and which database it uses. Nothing else.
+"""What the service is told from outside: where its data lies, which database it uses, how long evidence is kept.
 
 Values may come from environment variables with the prefix WATCHPOST_. A wrong value is a `ConfigError`.
 The database address may hold a password, so it is a secret: it is never printed.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -24,6 +25,8 @@ _DRIVERS = {
     "postgresql+asyncpg": "postgresql+asyncpg",
 }
 
+_Days = Annotated[float, Field(gt=0, le=36_500)]
+
 
 def _default_data_dir() -> Path:
     share = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
@@ -37,6 +40,19 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(default_factory=_default_data_dir)
     database_url: SecretStr | None = None  # None: a SQLite file in data_dir
+    busy_s: Annotated[float, Field(gt=0, le=60)] = 5.0  # how long a statement waits for another one's lock
+
+    # Where evidence lies, one folder for each alert; it may be a disk of its own.
+    media_dir: Path = Field(default_factory=lambda told: told["data_dir"] / "media")
+    media_max_gb: Annotated[float | None, Field(gt=0)] = None  # of evidence in all; None: what the disk holds
+    media_min_free_mb: Annotated[float, Field(ge=0)] = 1024  # left free on its disk, at most 10 % of it
+
+    # How many days evidence is kept, by the verdict that counts; that of high severity is kept longer.
+    keep_true_days: _Days = 90
+    keep_open_days: _Days = 30  # unclear, or without a verdict
+    keep_false_days: _Days = 7
+    keep_high_factor: Annotated[float, Field(ge=1, le=100)] = 3  # but never for a false alert
+    believe_clock: bool = False  # a person says: the clock is right, though it was more than a year away
 
     @property
     def database(self) -> URL:
@@ -67,19 +83,17 @@ class Settings(BaseSettings):
         return url.set(drivername=driver)
 
     @property
-    def media_dir(self) -> Path:
-        """Where evidence lies: one folder for each alert."""
-        return self.data_dir / "media"
-
-    @property
     def picture_dir(self) -> Path:
         """Where the newest picture of each camera lies."""
         return self.data_dir / "pictures"
 
     def make_folders(self) -> None:
-        """Create the folders, readable by this user only; raises StorageError."""
+        """Create the folders, readable by this user only; raises StorageError.
+
+        Not the one of evidence: it may be a disk that is not there now (see api/storage.py).
+        """
         try:
-            for folder in (self.data_dir, self.media_dir, self.picture_dir):
+            for folder in (self.data_dir, self.picture_dir):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StorageError(

@@ -197,7 +197,8 @@ def _arrived(detail: AlertDetail, media: Mapping[str, str]) -> Arrived:
 
 async def _state(store: Store, settings: Settings, alert_id: UUID, kind: MediaKind) -> str:
     """A piece of evidence as told and as it lies there."""
-    told, sha256 = await store.alerts.media(alert_id, kind)
+    evidence = await store.alerts.media(alert_id, kind)
+    told, sha256 = evidence.media, evidence.sha256
     if told.state is MediaState.MISSING and not told.reason:
         return "missing without a reason"
     if told.state is not MediaState.READY:

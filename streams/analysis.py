@@ -1,7 +1,7 @@
 """One camera's judgement turned into rows of the outbox: the alert first, then its evidence.
 
-Owned by the inference thread. What the disk refuses waits here in its order and is tried again: an alert is
-never dropped because the disk is full.
+Owned by the inference thread. What the disk refuses waits here in its order and is tried again: no beginning
+and no end of an alert is dropped because the disk is full. While much waits, pictures and changes do not.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from detector.scene import Scene
 from detector.types import Alert, Detections, Phase, Stamp
 from streams.aftermath import Follows
 from streams.config import Camera
-from streams.evidence import Folder, OverlayHistory
+from streams.evidence import NOT_STORED, Folder, OverlayHistory
 from streams.flow import Pipe
 from streams.frame import Frame
 from streams.outbox import Outbox
@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 PRE_S = 5.0  # of the clip, before the condition began
 POST_S = 20.0  # of the clip, after the alert was opened
 MAX_LEAD_S = 60.0  # the longest a clip begins before its alert
+_MANY = 50  # rows that wait for the disk: from then on nothing large is kept in memory
 _SLACK_S = 15.0  # how far the analysis may lag behind the newest packet
 _LOOK_S = 1.0  # how often a camera's state is looked at while no picture of it is judged
 _UNKNOWN_VIEW = (Kind.MOVED,)  # clear, but not usual
@@ -119,6 +120,7 @@ class Analysis:
         """`health` tells how the camera's reader is; it may be called from any thread."""
         self.counts = Counts()
         self.newest: Frame | None = None  # the last analysed picture; other threads may read it
+        self.retired = False  # set once nothing more comes of it; other threads may read it
         self._camera, self._run, self._desk = camera, run, desk
         self._scene = Scene(camera.id, run.run_id, camera.build_rules())
         self._health = health
@@ -130,6 +132,14 @@ class Analysis:
         self._overlays: list[_DueOverlay] = []
         self._todo: deque[Callable[[], object]] = deque()  # in the order in which the API is to learn it
         self._refused = ""  # the disk's last refusal, said once
+
+    def renewed(self, camera: Camera, run: Run) -> Analysis:
+        """One that begins anew, on the same pictures, with the camera's new zones and rules."""
+        return Analysis(camera, run, self._desk, self._health)
+
+    def follow(self, run: Run) -> None:
+        """From now on alerts tell this configuration; the run goes on, since tracks and alerts do."""
+        self._run = replace(self._run, config_hash=run.config_hash)
 
     def step(self, frame: Frame, detections: Detections) -> None:
         """Judge one picture."""
@@ -163,6 +173,8 @@ class Analysis:
         usual_s = 2.0 / self._camera.analyse_fps
         link = Link(offline_s=now_s - self._linked_s, unjudged_s=max(0.0, now_s - self._judged_s - usual_s))
         self._tell(self._sentinel.step(self._stamp(), link, None), self._desk.now())
+        if health.state is not CameraState.ONLINE:
+            self._finish_overlays(None, 0.0)  # there is no more to come for them
 
     def interrupt(self, reason: str) -> None:
         """No more pictures for now: close what is open, with this `end_reason`, and write what is due."""
@@ -180,6 +192,8 @@ class Analysis:
 
     def _tell(self, alerts: list[Alert], judged_at: datetime) -> None:
         for alert in alerts:
+            if alert.phase is Phase.UPDATED and len(self._todo) >= _MANY:
+                continue  # its end will say all that is known by then
             self._put(alert, judged_at)
             if alert.phase is Phase.OPENED:
                 self.store()  # the alert is on its way while its picture is still being made
@@ -254,8 +268,7 @@ class Analysis:
         started_t = min(alert.started_t, stamp.t)
         from_t = max(started_t - PRE_S, min(alert.t, stamp.t) - MAX_LEAD_S)
         until_t = min(alert.t, stamp.t) + POST_S
-        picture = frame.jpeg()
-        self._todo.append(partial(self._write, alert.alert_id, MediaKind.SNAPSHOT, picture))
+        self._keep(alert.alert_id, MediaKind.SNAPSHOT, frame.jpeg())
         self._overlays.append(_DueOverlay(alert.alert_id, stamp.epoch, from_t, until_t))
         # Behind its alert in the row, so that the API never hears of a clip before it has heard of its alert.
         request = ClipRequest(
@@ -272,13 +285,21 @@ class Analysis:
             if due.epoch != epoch or t >= due.until_t:
                 self._overlays.remove(due)
                 doc = self._history.doc(due.epoch, due.from_t, due.until_t).model_dump_json().encode()
-                self._todo.append(partial(self._write, due.alert_id, MediaKind.OVERLAY, doc))
+                self._keep(due.alert_id, MediaKind.OVERLAY, doc)
+
+    def _keep(self, alert_id: UUID, kind: MediaKind, content: bytes) -> None:
+        if len(self._todo) < _MANY:
+            self._todo.append(partial(self._write, alert_id, kind, content))
+        else:
+            self._todo.append(partial(self._desk.outbox.put_missing, alert_id, kind, NOT_STORED))
 
     def _write(self, alert_id: UUID, kind: MediaKind, content: bytes) -> None:
         try:
             path = self._desk.folder.write(alert_id, kind, content)
         except StorageError as error:
-            log.warning("no %s alert_id=%s error=%s", kind.value, alert_id, error)
+            log.warning(
+                "no %s camera_id=%s alert_id=%s error=%s", kind.value, self._camera.id, alert_id, error
+            )
             reason = f"{error.what}: {error.got}" if error.got else error.what
             self._desk.outbox.put_missing(alert_id, kind, reason)
         else:

@@ -23,6 +23,7 @@ from av.video.frame import PictureType
 from av.video.stream import VideoStream
 
 from detector.errors import ConfigError, SourceUnreadable, StorageError
+from streams.evidence import FULL, NOT_STORED
 from streams.frame import quarter_turns, upright_size
 from streams.masks import NO_MASKS, Masks
 
@@ -112,7 +113,8 @@ def write_clip(
     except av.FFmpegError as error:
         text = str(error.strerror or type(error).__name__)
         if isinstance(error, OSError) and not isinstance(error, ValueError):
-            raise StorageError("cannot write the clip", where=str(path), got=text) from error
+            what = NOT_STORED if error.errno in FULL else "cannot write the clip"
+            raise StorageError(what, where=str(path), got=text) from error
         raise SourceUnreadable("no clip can be made of these pictures", got=text) from error
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 
 from api.schemas import Name, Slug
 from detector.errors import ConfigError
@@ -51,6 +51,16 @@ _S = TypeVar("_S", bound=_Section)
 _P = TypeVar("_P", GatheringParams, BlindParams)
 
 
+def _host_port(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    if text and not (
+        bare and port.isascii() and port.isdigit() and int(port) < 65536 and (":" in bare) == (bare != host)
+    ):
+        raise ValueError("wanted host:port, an IPv6 host in brackets")
+    return text
+
+
 class WorkerSection(_Section):
     """`[worker]`: where state lies and where alerts go."""
 
@@ -60,6 +70,7 @@ class WorkerSection(_Section):
     api_url: Annotated[str, Field(pattern=r"^https?://[^\s@]+$")] = "http://127.0.0.1:8000"
     token_file: Path | None = Field(default=None, strict=False)  # holds the worker's token and nothing else
     worker_id: Slug = "worker"
+    metrics_listen: Annotated[str, AfterValidator(_host_port)] = ""  # where Prometheus asks; "": nowhere
 
     def token(self, environ: Mapping[str, str] = os.environ) -> SecretStr:
         """The worker's token: $WATCHPOST_TOKEN, else the content of `token_file`. Raises ConfigError."""
@@ -155,19 +166,42 @@ class Camera:
 
 
 @dataclass(frozen=True, slots=True)
+class Rejected:
+    """A camera that is wrong in the site file."""
+
+    camera_id: str  # "": it tells no id of its own
+    text: str  # what is wrong, and where
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """A whole site file."""
 
     worker: WorkerSection
     detector: DetectorSection
     cameras: tuple[Camera, ...]  # those that are right
-    rejected: tuple[ConfigError, ...]  # what is wrong with the others
+    rejected: tuple[Rejected, ...]  # what is wrong with the others
     config_hash: str  # sha256 of all that can change an alert: detector and cameras, without any login
+    path: Path | None = None  # where it was loaded from
+
+    def taking(self, found: Site) -> Site:
+        """What a running worker makes of a newer version of its file.
+
+        A camera that is wrong there stays as it is here; so do worker and detector, which need a restart.
+        """
+        right = {camera.id for camera in found.cameras}
+        wrong = {one.camera_id for one in found.rejected} - right
+        cameras = (*found.cameras, *(camera for camera in self.cameras if camera.id in wrong))
+        config_hash = _hash_of(self.detector, cameras)
+        return replace(self, cameras=cameras, rejected=found.rejected, config_hash=config_hash)
 
 
 def load_site(path: Path, environ: Mapping[str, str] = os.environ) -> Site:
     """Read and check a site file. Raises ConfigError; what is wrong with one camera is in `Site.rejected`."""
-    return parse_site(_read(path), path.absolute().parent, environ)
+    return replace(parse_site(_read(path), path.absolute().parent, environ), path=path.absolute())
 
 
 def parse_site(content: Mapping[str, Any], folder: Path, environ: Mapping[str, str] = os.environ) -> Site:
@@ -185,7 +219,7 @@ def parse_site(content: Mapping[str, Any], folder: Path, environ: Mapping[str, s
     if not isinstance(tables, list) or not tables:
         raise ConfigError("no camera", where="cameras", wanted="at least one [[cameras]] table")
     cameras: list[Camera] = []
-    rejected: list[ConfigError] = []
+    rejected: list[Rejected] = []
     for i, table in enumerate(tables):
         at = f"cameras[{i}]"
         try:
@@ -196,8 +230,18 @@ def parse_site(content: Mapping[str, Any], folder: Path, environ: Mapping[str, s
                 )
             cameras.append(camera)
         except ConfigError as error:
-            rejected.append(error)
+            rejected.append(Rejected(_id_of(table, cameras), error.text()))
     return Site(worker, detector, tuple(cameras), tuple(rejected), _hash_of(detector, cameras))
+
+
+def _id_of(table: object, others: Iterable[Camera]) -> str:
+    """Which camera a wrong table is about; "" if it does not say, or says the id of another one."""
+    told = table.get("id") if isinstance(table, dict) else None
+    try:
+        camera_id = str(TypeAdapter(Slug).validate_python(told, strict=True))
+    except ValidationError:
+        return ""
+    return "" if camera_id in {other.id for other in others} else camera_id
 
 
 def _read(path: Path) -> dict[str, Any]:

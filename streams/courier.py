@@ -2,8 +2,9 @@
 
 2xx: the row and its file are deleted. No answer, 5xx, 408, 429: sent again, for ever, with growing pauses.
 401 and 403: the same, loudly, since a token can be repaired. Any other 4xx: refused, kept and counted. An
-alert whose row alone makes the API fail waits at the back, so that it cannot hold up the others. httpx's
-errors become `DeliveryError` in this file.
+alert whose row alone makes the API fail waits at the back, so that it cannot hold up the others. Evidence that
+the API cannot take (its disk is full or away) rests, while alerts go on, those of the same incident too.
+httpx's errors become `DeliveryError` in this file.
 """
 
 from __future__ import annotations
@@ -90,6 +91,9 @@ class Courier:
         self.failing = False  # whether the newest attempt got no answer; other threads may read it
         self._pause_s = FIRST_PAUSE_S
         self._back: set[UUID] = set()  # alerts that have failed since the queue was last gone through
+        self._late: set[UUID] = set()  # alerts whose evidence has failed since
+        self._rest_s = 0.0  # for so long no evidence is sent
+        self._next_rest_s = FIRST_PAUSE_S
 
     def run(self, stop: threading.Event) -> None:
         """Send what comes until `stop`, whatever happens to the network and the disk."""
@@ -100,34 +104,60 @@ class Courier:
                 self.failing = True
                 level = logging.ERROR if error.todo else logging.WARNING  # something a person has to do
                 log.log(level, "not delivered error=%s", error)
-                self._wait(stop, self._next_pause_s())
+                self._pass(stop, self._next_pause_s())
             else:
                 if not sent:
-                    self._wait(stop, _IDLE_S)
+                    self._pass(stop, _IDLE_S)
 
     def step(self) -> bool:
-        """Send one row; False: there is none.
+        """Send one row, or learn that evidence must rest; False: there is none to send now.
 
         Raises ApiUnreachable (its alert then waits at the back) or StorageError; the row stays.
         """
-        item = self._outbox.next(self._back)
-        if item is None and self._back:
-            self._back.clear()
-            item = self._outbox.next()
+        item = self._next()
         if item is None:
             return False
         try:
             self._send(item)
-        except ApiUnreachable:
-            self._back.add(item.alert_id)
-            raise
+        except ApiUnreachable as error:
+            if item.what is What.ALERT:
+                self._back.add(item.alert_id)
+                raise
+            self._rest(item, error)
+            return True
         except AlertRefused as error:
             log.error(
                 "refused alert_id=%s what=%s kind=%s error=%s", item.alert_id, item.what, item.kind, error
             )
             self._outbox.refuse(item.seq, str(error))
+        if item.what is not What.ALERT:
+            self._next_rest_s = FIRST_PAUSE_S
         self._pause_s, self.failing = FIRST_PAUSE_S, False
         return True
+
+    def _next(self) -> Item | None:
+        """The next row; those that failed come again when the others have been gone through."""
+        may_send = self._rest_s <= 0
+        item = self._outbox.next(self._back, self._late, evidence=may_send)
+        if item is None and (self._back or (self._late and may_send)):
+            self._back.clear()
+            if may_send:
+                self._late.clear()
+            item = self._outbox.next((), self._late, evidence=may_send)
+        return item
+
+    def _rest(self, item: Item, error: ApiUnreachable) -> None:
+        """Send no evidence for a while, and this alert's after that of the others."""
+        level = logging.ERROR if error.todo else logging.WARNING
+        log.log(level, "evidence not delivered alert_id=%s kind=%s error=%s", item.alert_id, item.kind, error)
+        self._late.add(item.alert_id)
+        self._rest_s = self._next_rest_s * (0.5 + 0.5 * self._luck())
+        self._next_rest_s = min(2 * self._next_rest_s, MAX_PAUSE_S)
+        self.failing = True
+
+    def _pass(self, stop: threading.Event, wait_s: float) -> None:
+        self._wait(stop, wait_s)
+        self._rest_s -= wait_s
 
     def _next_pause_s(self) -> float:
         """Doubles from 0.5 s to 30 s; half of it is chance, so that workers do not come back all at once."""

@@ -1,12 +1,14 @@
 """What goes with an alert: picture, boxes over time, and the folder in which they wait to be sent.
 
-A file has its final name only once it is complete and on disk. Nothing is ever drawn on a picture. The disk's
-errors become `StorageError` here.
+A file has its final name only once it is complete and on disk. The last of the disk is left to the outbox, so
+that alerts go on when there is no room for evidence. Nothing is ever drawn on a picture. The disk's errors
+become `StorageError` here.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import shutil
@@ -26,6 +28,8 @@ from detector.types import Stamp, Tracks
 from streams.frame import Frame
 
 TILE_PX = 640  # longest side of the picture on a camera's tile
+NOT_STORED = "not stored: disk full"
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _SPARE_BYTES, _SPARE_PART = 64 * 1024 * 1024, 0.05  # of the disk, left to the alerts themselves
 _PART = ".part"
 _ENDINGS = {MediaKind.SNAPSHOT: ".jpg", MediaKind.CLIP: ".mp4", MediaKind.OVERLAY: ".json"}
@@ -79,10 +83,10 @@ class Folder:
         spare = min(_SPARE_BYTES, disk.total * _SPARE_PART)
         if disk.free - n_bytes < spare:
             raise StorageError(
-                "disk full",
+                NOT_STORED,
                 where=str(self._root),
                 wanted=f"{(n_bytes + spare) / 1e6:.1f} MB free",
-                got=f"{disk.free / 1e6:.1f} MB",
+                got=f"{disk.free / 1e6:.1f} MB free",
                 todo="Make room on the worker's disk",
             )
 
@@ -93,7 +97,7 @@ def _disk(where: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageError(
-            "cannot write evidence",
+            NOT_STORED if error.errno in FULL else "cannot write evidence",
             where=str(where),
             got=error.strerror or str(error),
             todo="Look at the worker's disk",

@@ -56,6 +56,15 @@ class Board:
             self._cameras.discard(camera_id)
             self._changed.notify_all()
 
+    def forget(self, camera_id: str) -> None:
+        """Nothing of a camera that has left is kept: another one may join under its id."""
+        with self._changed:
+            self._cameras.discard(camera_id)
+            self._patient.discard(camera_id)
+            self._waiting.pop(camera_id, None)
+            self._dropped.pop(camera_id, None)
+            self._changed.notify_all()
+
     def put(self, frame: Frame, stop: threading.Event) -> bool:
         """Show a picture. False: it was not accepted, because the board is closed or `stop` is set."""
         camera_id = frame.stamp.camera_id

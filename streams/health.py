@@ -22,7 +22,8 @@ from streams.courier import send
 from streams.evidence import tile
 from streams.flow import Board
 from streams.outbox import Outbox
-from streams.reader import CameraHealth, Reader
+from streams.reader import CameraHealth, Reader, one_line
+from streams.recorder import Recorder
 
 log = logging.getLogger(__name__)
 
@@ -38,9 +39,19 @@ class Watched:
     camera: Camera
     reader: Reader
     analysis: Analysis
+    recorder: Recorder
     started_s: float = field(default_factory=time.monotonic)
     told_size: tuple[int, int] | None = None  # as last registered
     told_picture: tuple[int, float] | None = None  # index and moment of the picture last sent
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """Which cameras there are. A new one takes its place when that changes, so any thread may read it."""
+
+    watched: Mapping[str, Watched]
+    rejected: Mapping[str, str] = field(default_factory=dict)  # camera id -> what is wrong in the site file
+    removed: frozenset[str] = frozenset()  # camera ids that were watched, and are not wanted any more
 
 
 class Pulse:
@@ -50,14 +61,15 @@ class Pulse:
         self,
         worker_id: str,
         client: httpx.Client,
-        cameras: Mapping[str, Watched],
+        census: Callable[[], Census],
         board: Board,
         outbox: Outbox,
         now: Callable[[], datetime] = now_utc,
     ) -> None:
-        self._worker_id, self._client, self._cameras = worker_id, client, cameras
+        self._worker_id, self._client, self._census = worker_id, client, census
         self._board, self._outbox, self._now = board, outbox, now
         self._down = ""
+        self._told_removed: frozenset[str] = frozenset()
 
     def run(self, stop: threading.Event) -> None:
         """Beat until `stop`, and once more at the end, so that the API knows the last state."""
@@ -67,18 +79,21 @@ class Pulse:
 
     def beat(self) -> bool:
         """Register what is new, send a heartbeat and the pictures that are due. False: not taken."""
+        census = self._census()
         try:
-            for watched in self._cameras.values():
+            for watched in census.watched.values():
                 self._register(watched)
-            self._send("POST", "heartbeat", self._heartbeat().model_dump_json())
-            for watched in self._cameras.values():
+            self._send("POST", "heartbeat", self._heartbeat(census).model_dump_json())
+            self._told_removed = census.removed
+            for watched in census.watched.values():
                 self._send_picture(watched)
         except (DeliveryError, StorageError) as error:
             if not self._down:
                 log.warning("heartbeat not taken error=%s", error)
             self._down = str(error)
-            for watched in self._cameras.values():
+            for watched in census.watched.values():
                 watched.told_size = None  # an API that was away is told everything again
+            self._told_removed = frozenset()
             return False
         self._down = ""
         return True
@@ -95,16 +110,27 @@ class Pulse:
             log.error("camera refused camera_id=%s error=%s", watched.camera.id, error)
         watched.told_size = size
 
-    def _heartbeat(self) -> HeartbeatIn:
+    def _heartbeat(self, census: Census) -> HeartbeatIn:
         dropped = self._board.dropped
+        cameras = [
+            health_of(watched, dropped.get(camera_id, 0), census.rejected.get(camera_id, ""))
+            for camera_id, watched in census.watched.items()
+        ]
+        wrong = census.rejected.keys() - census.watched.keys()
+        cameras += [
+            _unwatched(one, CameraState.OFFLINE, f"site file: {census.rejected[one]}")
+            for one in sorted(wrong)
+        ]
+        gone = census.removed - self._told_removed
+        cameras += [
+            _unwatched(one, CameraState.REMOVED, "no longer in the site file") for one in sorted(gone)
+        ]
         return HeartbeatIn(
             worker_id=self._worker_id,
             at=self._now(),
             n_outbox=self._outbox.n_waiting,
             n_refused=self._outbox.n_refused,
-            cameras=[
-                health_of(watched, dropped.get(camera_id, 0)) for camera_id, watched in self._cameras.items()
-            ],
+            cameras=cameras,
         )
 
     def _send_picture(self, watched: Watched) -> None:
@@ -138,8 +164,11 @@ def describe(camera: Camera, health: CameraHealth) -> CameraIn:
     )
 
 
-def health_of(watched: Watched, n_dropped: int) -> CameraHealthIn:
-    """One camera's pulse. Coverage: analysed by elapsed seconds, of a file by the seconds it has given."""
+def health_of(watched: Watched, n_dropped: int, wrong: str = "") -> CameraHealthIn:
+    """One camera's pulse. Coverage: analysed by elapsed seconds, of a file by the seconds it has given.
+
+    `wrong`: what the site file has wrong about it, while it is watched as before.
+    """
     health, counts = watched.reader.health, watched.analysis.counts
     camera, elapsed_s = watched.camera, time.monotonic() - watched.started_s
     if not camera.address.live and (camera.pace == "fast" or health.state is CameraState.ENDED):
@@ -147,10 +176,26 @@ def health_of(watched: Watched, n_dropped: int) -> CameraHealthIn:
     return CameraHealthIn(
         camera_id=watched.camera.id,
         state=health.state,
-        reason=health.reason,
+        reason=one_line(f"{health.reason} (watched as before; site file: {wrong})".strip())
+        if wrong
+        else health.reason,
         n_decoded=health.n_decoded,
         n_analysed=counts.n_analysed,
         n_dropped=n_dropped,
         coverage=min(1.0, counts.covered_s / elapsed_s) if elapsed_s > 0 else 0.0,
         n_people=counts.n_people,
+    )
+
+
+def _unwatched(camera_id: str, state: CameraState, reason: str) -> CameraHealthIn:
+    """The pulse of a camera that nobody looks at, and why."""
+    return CameraHealthIn(
+        camera_id=camera_id,
+        state=state,
+        reason=one_line(reason),
+        n_decoded=0,
+        n_analysed=0,
+        n_dropped=0,
+        coverage=0.0,
+        n_people=0,
     )

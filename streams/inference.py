@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from api.schemas import CameraState
 from detector.types import Detections
-from streams.analysis import Analysis
-from streams.flow import Board
+from streams.analysis import Analysis, Run
+from streams.flow import Board, Pipe
 from streams.frame import Frame
 
 log = logging.getLogger(__name__)
@@ -26,44 +27,85 @@ class Detector(Protocol):
     def detect(self, pictures: Sequence[Frame]) -> list[Detections]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What is judged from now on."""
+
+    analyses: Mapping[str, Analysis]  # by camera id
+    run: Run
+    reasons: Mapping[str, str] = field(
+        default_factory=dict
+    )  # camera id -> `end_reason` where one is replaced or gone
+
+
 class Inference:
-    """One thread's work: `run` until every camera has left the board."""
+    """One thread's work: `run` until every camera has left the board. Cameras come and go by orders."""
 
     def __init__(
         self,
         board: Board,
         detector: Detector,
-        analyses: Mapping[str, Analysis],
+        orders: Pipe[Orders],
         state_of: Callable[[str], CameraState],
         *,
         max_batch: int,
         stopping: threading.Event,
     ) -> None:
-        self._board, self._detector, self._analyses = board, detector, analyses
+        self.n_analysed = 0  # all cameras together; other threads may read it
+        self.n_obeyed = 0  # orders taken; other threads may read it
+        self._board, self._detector, self._orders = board, detector, orders
         self._state_of, self._max_batch, self._stopping = state_of, max_batch, stopping
+        self._analyses: Mapping[str, Analysis] = {}
+        self._leaving: list[Analysis] = []  # what they have to say is not on disk yet
         self._blind: set[str] = set()  # cameras whose open alerts were closed for want of pictures
 
     def run(self, stop: threading.Event) -> None:
         """Analyse until the board is done, then close what is open; `stop` leaves pictures unseen."""
         while not self._board.done and not stop.is_set():
+            self._obey()
             frames = self._board.take(self._max_batch, _WAIT_S)
             if frames:
                 pictures = [frame.for_network for frame in frames]
                 for frame, detections in zip(frames, self._detector.detect(pictures), strict=True):
-                    self._blind.discard(frame.stamp.camera_id)
-                    self._analyses[frame.stamp.camera_id].step(frame, detections)
+                    self._judge(frame, detections)
             self._close_blind({frame.stamp.camera_id for frame in frames})
+        self._obey()
         reason = "service stopped" if self._stopping.is_set() else "source ended"
         for analysis in self._analyses.values():
             analysis.end(reason)
         while not self._stored() and not stop.wait(_RETRY_S):
             pass
         if not self._stored():
-            n_lost = sum(analysis.n_unstored for analysis in self._analyses.values())
+            n_lost = sum(analysis.n_unstored for analysis in (*self._analyses.values(), *self._leaving))
             log.critical("the disk does not take what is to be told, it is lost n=%d", n_lost)
 
+    def _judge(self, frame: Frame, detections: Detections) -> None:
+        camera_id = frame.stamp.camera_id
+        analysis = self._analyses.get(camera_id)
+        if analysis is not None:  # else the camera was removed after this picture was taken
+            self._blind.discard(camera_id)
+            analysis.step(frame, detections)
+            self.n_analysed += 1
+
+    def _obey(self) -> None:
+        """Take the orders that have come, and let go of what has nothing more to say."""
+        while len(self._orders) and (orders := self._orders.get(0.0)) is not None:
+            for camera_id, analysis in self._analyses.items():
+                if orders.analyses.get(camera_id) is analysis:
+                    analysis.follow(orders.run)
+                else:
+                    analysis.end(orders.reasons[camera_id])
+                    self._leaving.append(analysis)
+                    self._blind.discard(camera_id)
+            self._analyses = orders.analyses
+            self.n_obeyed += 1
+        for analysis in list(self._leaving):
+            if analysis.store():
+                analysis.retired = True
+                self._leaving.remove(analysis)
+
     def _stored(self) -> bool:
-        refused = [analysis for analysis in self._analyses.values() if not analysis.store()]
+        refused = [one for one in (*self._analyses.values(), *self._leaving) if not one.store()]
         return not refused
 
     def _close_blind(self, seen: set[str]) -> None:

@@ -2,6 +2,7 @@
 
 Every put is one committed transaction (SQLite, WAL, synchronous=FULL). Rows leave in the order in which they
 came. Beside the rows it keeps what a crash would leave open: alerts without an end, evidence without a file.
+Some room on the disk is its own from the start, so that alerts are stored while others have filled the disk.
 Each thread has its own connection; SQLite does the waiting, so there is no lock here. SQLite's errors become
 `StorageError` in this file and nowhere else.
 """
@@ -9,6 +10,8 @@ Each thread has its own connection; SQLite does the waiting, so there is no lock
 from __future__ import annotations
 
 import json
+import logging
+import shutil
 import sqlite3
 import threading
 from collections.abc import Collection, Iterator
@@ -24,7 +27,11 @@ from api.schemas import AlertIn, MediaKind
 from detector.errors import StorageError
 from detector.types import Phase
 
+log = logging.getLogger(__name__)
+
 SCHEMA_VERSION = 1
+_OWN_BYTES, _OWN_PART = 2 * 1024 * 1024, 0.1  # kept in the file, and in its log: some hundred alerts
+_WAL_PAGES = 200  # 0.8 MB: on a small disk the log must fit into what evidence leaves free
 _BUSY_S = 10.0  # how long a put waits for another thread's transaction
 
 _SCHEMA = """
@@ -83,6 +90,19 @@ class Outbox:
         except StorageError:
             self.close()
             raise
+        self._take_room()
+
+    def _take_room(self) -> None:
+        """Write and delete: the pages stay the file's and its log's own, and alerts are written into them."""
+        try:
+            n_bytes = int(min(_OWN_BYTES, shutil.disk_usage(self._path.parent).total * _OWN_PART))
+            with self._write() as db:
+                db.execute("CREATE TABLE IF NOT EXISTS room (filling BLOB)")
+                db.execute("INSERT INTO room VALUES (zeroblob(?))", (n_bytes,))
+        except (StorageError, OSError) as error:  # as much as there is will do
+            log.warning("no room kept for alerts error=%s", error)
+        with self._write() as db:
+            db.execute("DROP TABLE IF EXISTS room")
 
     def _prepare(self, db: sqlite3.Connection) -> None:
         version = int(db.execute("PRAGMA user_version").fetchone()[0])
@@ -158,13 +178,20 @@ class Outbox:
 
     # ------------------------------------------------------------ sending
 
-    def next(self, skip: Collection[UUID] = ()) -> Item | None:
-        """The oldest row not refused, leaving out the alerts in `skip`."""
+    def next(
+        self, skip: Collection[UUID] = (), late: Collection[UUID] = (), *, evidence: bool = True
+    ) -> Item | None:
+        """The oldest row not refused, leaving out the alerts in `skip` with all that is theirs.
+
+        Left out too: the evidence of those in `late`, and without `evidence` all of it.
+        """
         with self._read() as db:
             row = db.execute(
                 "SELECT seq, what, alert_id, part, body, path FROM rows WHERE refused IS NULL"
-                " AND alert_id NOT IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT 1",
-                (json.dumps([str(alert_id) for alert_id in skip]),),
+                " AND alert_id NOT IN (SELECT value FROM json_each(?))"
+                " AND (what = ? OR (? AND alert_id NOT IN (SELECT value FROM json_each(?))))"
+                " ORDER BY seq LIMIT 1",
+                (_ids(skip), What.ALERT, evidence, _ids(late)),
             ).fetchone()
         if row is None:
             return None
@@ -261,6 +288,7 @@ class Outbox:
             self._all.append(db)
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
+            db.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
             self._own.db = db
         return db
 
@@ -278,3 +306,8 @@ class Outbox:
 
     def _error(self, error: Exception, todo: str) -> StorageError:
         return StorageError("the outbox cannot be used", where=str(self._path), got=str(error), todo=todo)
+
+
+def _ids(alert_ids: Collection[UUID]) -> str:
+    """As SQLite's json_each reads them."""
+    return json.dumps([str(alert_id) for alert_id in alert_ids])

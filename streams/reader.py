@@ -88,6 +88,7 @@ class CameraHealth:
     n_decode_errors: int = 0  # packets that could not be read or decoded
     n_untimed: int = 0  # pictures left out because their time did not go forward
     n_connects: int = 0  # attempts to open
+    arrived_s: float | None = None  # monotonic, of the newest picture
     trouble: Trouble = Trouble.NONE  # the reason as a word
     decoder: str = ""  # where pictures are decoded: "software" or a device; "": not known yet
     estimated_time: bool = False  # the source tells no time: counted (file) or taken from arrival (live)
@@ -245,6 +246,7 @@ class Reader:
         self._note(
             n_decoded=health.n_decoded + 1,
             t=t,
+            arrived_s=arrival.arrival_s,
             width=width,
             height=height,
             estimated_time=self._timeline.estimated,
@@ -305,7 +307,7 @@ class Reader:
             if not self._camera.loop:
                 self._change(CameraState.ENDED, error.what)
             return self._camera.loop
-        self._change(CameraState.OFFLINE, _line(error.text()), error.trouble)
+        self._change(CameraState.OFFLINE, one_line(error.text()), error.trouble)
         if isinstance(error, SourceUnreadable) and not live:
             return False
         wait_s = self._backoff.failed(self._clock.monotonic())
@@ -393,6 +395,6 @@ def _seconds(stamp: int | None, of: VideoPacket | av.VideoFrame) -> float | None
     return None if stamp is None or of.time_base is None else float(stamp * of.time_base)
 
 
-def _line(text: str) -> str:
+def one_line(text: str) -> str:
     """What a list may show: one line, no control or direction-changing characters."""
     return "".join(c if c.isprintable() and not "\u202a" <= c <= "\u202e" else "?" for c in text)[:500]

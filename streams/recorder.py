@@ -137,8 +137,10 @@ class Recorder:
         requests: Pipe[ClipRequest],
         cuts: Pipe[Cut],
         abandon: threading.Event,
+        camera_id: str,
     ) -> None:
         self._ring, self._requests, self._cuts, self._abandon = ring, requests, cuts, abandon
+        self._camera_id = camera_id
         self._pending: list[ClipRequest] = []
         self._epoch: int | None = None  # None: no stretch is running, so nothing more will come
 
@@ -148,7 +150,7 @@ class Recorder:
             codec: Codec | str = Codec(template)
         except SourceUnreadable as error:  # watching goes on; alerts will say why they have no clip
             codec = error.text()
-            log.warning("no clips epoch=%d error=%s", epoch, error)
+            log.warning("no clips camera_id=%s epoch=%d error=%s", self._camera_id, epoch, error)
         self._ring.begin(epoch, codec)
         self._epoch = epoch
 
@@ -177,6 +179,11 @@ class Recorder:
         while not self._requests.done and not self._abandon.is_set():
             if (request := self._requests.get(0.2)) is not None:
                 self._cut(request)
+
+    @property
+    def n_waiting(self) -> int:
+        """Clips asked for and not yet cut; may be read from any thread."""
+        return len(self._requests) + len(self._pending)
 
     def _cut(self, request: ClipRequest) -> None:
         if request in self._pending:

@@ -35,11 +35,14 @@ from streams.config import Camera, Site
 from streams.courier import Courier, Wait, open_client
 from streams.evidence import Folder
 from streams.flow import Board, Pipe, Stage
-from streams.health import Pulse, Watched
-from streams.inference import Inference
+from streams.health import Census, Pulse, Watched
+from streams.inference import Inference, Orders
+from streams.metrics import MetricsPage, WorkerCollector, open_page
 from streams.outbox import Outbox
 from streams.reader import CameraHealth, Outside, Reader
 from streams.recorder import ClipRequest, ClipWriter, Cut, PacketRing, Recorder
+from streams.roster import Lookout, Roster
+from streams.sitefile import SiteFile
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +52,8 @@ _LOOK_S = 0.2
 _DRAIN_S = 10.0  # from the wish to stop to the end of the process
 _AWAY_S = 1.0  # of it, for an API that gives no answer
 _REQUESTS, _CUTS = 64, 8  # more clips than this wait in the recorders, as packets do in memory
+_ORDERS = 64
+_WORKER = "the worker itself"  # on the board, beside the cameras; no camera can have this id
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +88,16 @@ def run_worker(
     Raises the error of a part that died: a worker with a dead part must not look alive.
     """
     check_encoder()
-    detector = build_detector(site)
-    with _alone(site.worker.state_dir) as alive_at:
-        worker = Worker(site, detector, every_picture=until_done, outside=outside)
+    detector, file = build_detector(site), SiteFile(site, outside.clock.monotonic)
+    with _alone(site.worker.state_dir) as alive_at, open_page(site.worker.metrics_listen) as page:
+        worker = Worker(site, detector, page, every_picture=until_done, outside=outside)
         try:
             worker.start(alive_at)
             while not stop.wait(_LOOK_S) and not worker.died:
                 show_life(site.worker.state_dir)
+                if not until_done and (changed := file.look()):
+                    worker.follow(changed)
+                worker.look()
                 if progress:
                     progress("pictures analysed", worker.n_analysed, 0)
                 if until_done and worker.done:
@@ -107,8 +115,17 @@ def run_worker(
 class Worker:
     """All parts of one running worker."""
 
-    def __init__(self, site: Site, detector: OnnxDetector, *, every_picture: bool, outside: Outside) -> None:
+    def __init__(
+        self,
+        site: Site,
+        detector: OnnxDetector,
+        page: MetricsPage | None,
+        *,
+        every_picture: bool,
+        outside: Outside,
+    ) -> None:
         self.died: list[tuple[str, BaseException]] = []
+        self._site = site  # as it is at the start
         token = site.worker.token().get_secret_value()
         self._folder = Folder(site.worker.state_dir / "evidence")
         self._outbox = Outbox(site.worker.state_dir / "outbox.db")
@@ -124,40 +141,60 @@ class Worker:
         self._board = Board()
         self._every_picture = every_picture  # of a file, whatever its pace; a live camera's are overtaken
         self._cuts: Pipe[Cut] = Pipe(_CUTS)
-        self._requests: dict[str, Pipe[ClipRequest]] = {camera.id: Pipe(_REQUESTS) for camera in site.cameras}
-        self._watched: dict[str, Watched] = {}
-        self._readers = [self._camera(camera, outside) for camera in site.cameras]
-        inference = Inference(
+        orders: Pipe[Orders] = Pipe(_ORDERS)
+        self._roster = Roster(partial(self._camera, outside), orders, self._board, self._abandon)
+        self._judge = Inference(
             self._board,
             detector,
-            {camera_id: watched.analysis for camera_id, watched in self._watched.items()},
+            orders,
             self._state_of,
             max_batch=site.detector.max_batch,
             stopping=self._stopping,
         )
-        self._inference = self._stage("inference", inference.run, self._board, *self._requests.values())
+        self._inference = self._stage("inference", self._judge.run, self._board, orders)
         self._writer = self._stage("clips", ClipWriter(self._cuts, self._folder, self._outbox).run)
         self._sender = Courier(self._outbox, self._client)
         self._courier = self._stage("courier", self._sender.run)
-        pulse = Pulse(site.worker.worker_id, self._client, self._watched, self._board, self._outbox)
-        self._pulse = self._stage("pulse", pulse.run)
+        pulse = Pulse(site.worker.worker_id, self._client, self._census, self._board, self._outbox)
+        self._watchers = [self._stage("pulse", pulse.run)]  # tell how it goes, and alerts do without them
+        if page is not None:
+            collector = WorkerCollector(self._census, self._board, self._outbox, self._cuts)
+            page.registry.register(collector)
+            self._watchers.append(self._stage("metrics", page.run))
 
     def start(self, alive_at: datetime | None = None) -> None:
         """Settle what a crash at `alive_at` left, then start the parts, the last of the flow first."""
         self._run.follows.remember(settle(self._outbox, self._folder, alive_at))
-        for stage in (self._courier, self._pulse, self._writer, self._inference, *self._readers):
+        self._board.join(_WORKER)  # cameras may come, though none is there
+        for stage in (self._courier, *self._watchers, self._writer, self._inference):
             stage.start()
-        log.info("worker started run_id=%s cameras=%d", self._run.run_id, len(self._watched))
+        self.follow(self._site)
+        if self._every_picture:
+            self._board.leave(_WORKER)
+        log.info("worker started run_id=%s cameras=%d", self._run.run_id, len(self._site.cameras))
+
+    def follow(self, site: Site) -> None:
+        """Watch the cameras of this site from now on; what is the same there goes on untouched."""
+        # A run of its own: alerts and tracks of what begins anew are counted from the start, under other ids.
+        self._run = replace(self._run, run_id=uuid4(), config_hash=site.config_hash)
+        self._roster.apply(site, self._run)
+
+    def look(self) -> None:
+        """To be called often: cameras come and go in steps."""
+        self._roster.look(self._judge.n_obeyed)
 
     @property
     def n_analysed(self) -> int:
         """Pictures analysed, all cameras together."""
-        return sum(watched.analysis.counts.n_analysed for watched in self._watched.values())
+        return self._judge.n_analysed
 
     @property
     def done(self) -> bool:
         """Whether every camera has ended and all that is to be said has been delivered or refused."""
-        if self._inference.running or any(reader.running for reader in self._readers):
+        if self._inference.running:
+            return False
+        self._roster.close_requests()
+        if self._roster.running:
             return False
         self._cuts.close()
         return not self._writer.running and self._outbox.n_waiting == 0
@@ -166,11 +203,12 @@ class Worker:
         """End the parts in the order of the flow; leaves nothing running but what does not answer."""
         deadline = time.monotonic() + _DRAIN_S
         self._stopping.set()
-        for reader in self._readers:
-            reader.stop(0.0)
+        self._roster.stop_reading()
+        self._board.leave(_WORKER)
         self._end(self._inference, deadline - 5.0, by_itself=True)
-        for reader in self._readers:
-            self._end(reader, deadline - 3.5)
+        self._roster.close_requests()
+        for camera in self._roster.stages:
+            self._end(camera, deadline - 3.5)
         self._cuts.close()
         self._end(self._writer, deadline - 2.0, by_itself=True)
         self._abandon.set()
@@ -178,8 +216,9 @@ class Worker:
         while self._outbox.n_waiting and time.monotonic() < limit and self._courier.running:
             time.sleep(0.05)
         self._end(self._courier, deadline)
-        self._end(self._pulse, deadline)
-        cameras = tuple(watched.reader.health for watched in self._watched.values())
+        for watcher in self._watchers:
+            self._end(watcher, deadline)
+        cameras = tuple(watched.reader.health for watched in self._census().watched.values())
         done = Done(self.n_analysed, self._outbox.n_waiting, self._outbox.n_refused, cameras)
         if done.n_outbox:
             log.warning("undelivered, kept for the next start n_outbox=%d", done.n_outbox)
@@ -187,27 +226,24 @@ class Worker:
         self._outbox.close()
         return done
 
-    def _camera(self, camera: Camera, outside: Outside) -> Stage:
+    def _camera(self, outside: Outside, camera: Camera) -> Lookout:
         if not camera.address.live and (self._every_picture or camera.pace == "fast"):
             self._board.join(camera.id, lossless=True)
-        requests = self._requests[camera.id]
-        recorder = Recorder(PacketRing(keep_s(camera)), requests, self._cuts, self._abandon)
+        requests: Pipe[ClipRequest] = Pipe(_REQUESTS)
+        recorder = Recorder(PacketRing(keep_s(camera)), requests, self._cuts, self._abandon, camera.id)
         clock = replace(outside.clock, wait=partial(_wait_and_cut, outside.clock.wait, recorder))
         reader = Reader(camera, self._board, recorder, self._noted, replace(outside, clock=clock))
         desk = Desk(self._outbox, self._folder, requests, self._abandon)
-        self._watched[camera.id] = Watched(
-            camera, reader, Analysis(camera, self._run, desk, lambda: reader.health)
-        )
+        analysis = Analysis(camera, self._run, desk, lambda: reader.health)
+        watched = Watched(camera, reader, analysis, recorder)
 
         def run(stop: threading.Event) -> None:
             reader.run(stop)
             recorder.serve()
 
-        return self._stage(f"camera {camera.id}", run)
+        return Lookout(watched, requests, self._stage(f"camera {camera.id}", run))
 
-    def _stage(
-        self, name: str, fn: Callable[[threading.Event], None], *ends: Board | Pipe[ClipRequest]
-    ) -> Stage:
+    def _stage(self, name: str, fn: Callable[[threading.Event], None], *ends: Board | Pipe[Orders]) -> Stage:
         return Stage(name, fn, ends=ends, on_death=self._on_death)
 
     def _on_death(self, name: str, error: BaseException) -> None:
@@ -218,7 +254,11 @@ class Worker:
         """A camera's state changed; the pulse tells it at its next beat."""
 
     def _state_of(self, camera_id: str) -> CameraState:
-        return self._watched[camera_id].reader.health.state
+        watched = self._census().watched.get(camera_id)
+        return watched.reader.health.state if watched else CameraState.STARTING  # on its way out
+
+    def _census(self) -> Census:
+        return self._roster.census
 
     @staticmethod
     def _end(stage: Stage, deadline: float, *, by_itself: bool = False) -> None:

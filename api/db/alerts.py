@@ -8,7 +8,6 @@ flush is paid once for many.
 from __future__ import annotations
 
 import asyncio
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,8 +19,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.db import tables as tb
 from api.db.cameras import ensure_cameras
+from api.db.cursor import decode, encode
 from api.db.intake import Batch, fold
-from api.db.rows import PHASE_RANK, alert_out, alerts_select, phase_out, verdict_out
+from api.db.rows import PENDING, PHASE_RANK, alert_out, alerts_select, media_out, phase_out, verdict_out
 from api.db.session import AlertNews, Database, Write
 from api.schemas import (
     AlertDetail,
@@ -42,10 +42,6 @@ PAGE_LIMIT = 200
 
 class UnknownAlert(LookupError):
     """No alert has this id."""
-
-
-class BadCursor(ValueError):
-    """Not a cursor that a page gave."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +65,15 @@ class MediaRow:
     start_t: float | None
     duration_s: float | None
     note: str = ""  # what it falls short of
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A piece of evidence, come or not."""
+
+    media: MediaOut
+    sha256: str  # "" unless ready
+    label: str  # for people: camera, UTC time and kind; never a path
 
 
 @dataclass(slots=True)
@@ -179,9 +184,10 @@ class AlertStore:
         else:
             where = (tb.media.c.alert_id == alert_id) & (tb.media.c.kind == kind.value)
             await write.connection.execute(update(tb.media).where(where).values(**values))
-        await self._touch(write, alert_id, {})
+        await self.touch(write, alert_id, {})
 
-    async def _touch(self, write: Write, alert_id: UUID, values: dict[str, Any]) -> None:
+    async def touch(self, write: Write, alert_id: UUID, values: dict[str, Any]) -> None:
+        """Give an alert its next change number, within a write, and tell of it."""
         change = await _reserve(write.connection, 1)
         changed = {"change": change, "updated_at": self._clock(), **values}
         await write.connection.execute(
@@ -206,18 +212,32 @@ class AlertStore:
             result = await write.connection.execute(
                 insert(tb.verdicts).values(**row).returning(tb.verdicts.c.id)
             )
-            await self._touch(write, alert_id, {"verdict_id": result.scalar_one()})
+            await self.touch(write, alert_id, {"verdict_id": result.scalar_one()})
+
+    async def hold(self, alert_id: UUID, by: str | None) -> None:
+        """Keep an alert's evidence whatever its age and the disk; None: no longer.
+
+        Who began to hold it stays. Raises UnknownAlert, StorageError.
+        """
+        async with self._db.writing() as write:
+            query = select(tb.alerts.c.held_by).where(tb.alerts.c.alert_id == alert_id)
+            row = (await write.connection.execute(query)).first()
+            if row is None:
+                raise UnknownAlert(alert_id)
+            if (row.held_by is None) != (by is None):
+                at = None if by is None else self._clock()
+                await self.touch(write, alert_id, {"held_by": by, "held_at": at})
 
     async def page(self, wanted: AlertFilter, limit: int, cursor: str | None) -> AlertPage:
         """Newest arrival first; `limit` is capped at PAGE_LIMIT. Raises BadCursor, StorageError."""
         limit = min(limit, PAGE_LIMIT)
         query = _filtered(wanted).order_by(tb.alerts.c.arrival.desc()).limit(limit + 1)
         if cursor is not None:
-            query = query.where(tb.alerts.c.arrival < _decode(cursor))
+            query = query.where(tb.alerts.c.arrival < decode(cursor))
         async with self._db.reading() as connection:
             rows = (await connection.execute(query)).mappings().all()
             items = await _outs(connection, rows[:limit])
-        after = _encode(rows[limit - 1]["arrival"]) if len(rows) > limit else None
+        after = encode(rows[limit - 1]["arrival"]) if len(rows) > limit else None
         return AlertPage(items=items, next=after)
 
     async def detail(self, alert_id: UUID) -> AlertDetail:
@@ -250,15 +270,16 @@ class AlertStore:
                 verdicts=[verdict_out(r) for r in verdicts.mappings()],
             )
 
-    async def media(self, alert_id: UUID, kind: MediaKind) -> tuple[MediaOut, str]:
-        """A piece of evidence and its sha256 ("" unless ready). Raises UnknownAlert, StorageError."""
+    async def media(self, alert_id: UUID, kind: MediaKind) -> Evidence:
+        """A piece of evidence. Raises UnknownAlert, StorageError."""
+        named = select(tb.cameras.c.name, tb.alerts.c.opened_at).join_from(tb.alerts, tb.cameras)
         async with self._db.reading() as connection:
-            await _must_exist(connection, alert_id)
+            head = (await connection.execute(named.where(tb.alerts.c.alert_id == alert_id))).first()
+            if head is None:
+                raise UnknownAlert(alert_id)
             row = await _media_row(connection, alert_id, kind)
-        if row is None:
-            pending = MediaOut(state=MediaState.PENDING, reason="", bytes=0, start_t=None, duration_s=None)
-            return pending, ""
-        return MediaOut(**{name: row[name] for name in MediaOut.model_fields}), row["sha256"]
+        label = f"{head.name} {head.opened_at:%Y-%m-%d %H-%M-%S}Z {kind.value}"
+        return Evidence(PENDING, "", label) if row is None else Evidence(media_out(row), row["sha256"], label)
 
     # ------------------------------------------------------------ for the feed
 
@@ -285,21 +306,6 @@ def _filtered(wanted: AlertFilter) -> Select[Any]:
     elif wanted.verdict is not None:
         query = query.where(tb.verdicts.c.verdict == wanted.verdict)
     return query
-
-
-def _encode(arrival: int) -> str:
-    return urlsafe_b64encode(f"1:{arrival}".encode()).decode().rstrip("=")
-
-
-def _decode(cursor: str) -> int:
-    try:
-        version, arrival = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii").split(":")
-        number = int(arrival)
-    except ValueError as error:
-        raise BadCursor("not a cursor of this list") from error
-    if version != "1" or not 0 < number < 2**31:
-        raise BadCursor("not a cursor of this list")
-    return number
 
 
 async def _reserve(connection: AsyncConnection, n: int) -> int:

@@ -13,6 +13,7 @@ from api.db import tables as tb
 from api.db.session import Database
 from api.schemas import CameraIn, CameraOut, CameraState, HeartbeatIn
 
+_OVER = (CameraState.ENDED.value, CameraState.REMOVED.value)  # nothing more is expected of these
 SILENT_AFTER = timedelta(seconds=20)  # a worker sends a pulse every few seconds
 _TOLD = ("state", "reason", "n_people", "picture_at", "name", "zones", "rules")
 
@@ -116,7 +117,7 @@ def _camera_out(row: RowMapping, now: datetime) -> CameraOut:
     seen_at: datetime | None = values["seen_at"]
     if seen_at is None:
         values |= {"state": CameraState.OFFLINE, "reason": "no pulse from a worker yet"}
-    elif values["state"] != CameraState.ENDED.value and now - seen_at > SILENT_AFTER:
+    elif values["state"] not in _OVER and now - seen_at > SILENT_AFTER:
         values |= {
             "state": CameraState.OFFLINE,
             "reason": f"worker silent since {seen_at:%Y-%m-%d %H:%M:%SZ}",

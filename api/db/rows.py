@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from api.db import tables as tb
-from api.schemas import AlertOut, MediaKind, MediaOut, MediaState, PhaseOut, VerdictOut
+from api.schemas import AlertOut, HoldOut, MediaKind, MediaOut, MediaState, PhaseOut, VerdictOut
 from detector.types import Phase
 
 PHASE_RANK = {Phase.OPENED: 0, Phase.UPDATED: 1, Phase.CLOSED: 2}
@@ -31,11 +31,12 @@ def alerts_select() -> Select[Any]:
 
 def alert_out(row: Row, media: Sequence[Row]) -> AlertOut:
     """One alert as lists show it, from a row of `alerts_select` and its rows of evidence."""
-    given = {name: row[name] for name in AlertOut.model_fields if name not in ("verdict", "media")}
+    given = {name: row[name] for name in AlertOut.model_fields if name not in ("verdict", "hold", "media")}
     found = {MediaKind(m["kind"]): media_out(m) for m in media}
     return AlertOut(
         **given,
         verdict=_verdict(row, "verdict_") if row["verdict_verdict"] is not None else None,
+        hold=HoldOut(by=row["held_by"], at=row["held_at"]) if row["held_at"] is not None else None,
         media={kind: found.get(kind, PENDING) for kind in MediaKind},
     )
 

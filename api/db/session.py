@@ -2,13 +2,15 @@
 
 Whoever writes holds the one write lock until the commit, and what changed is published before the lock is
 let go: numbers are given, committed and published in one order, so a feed that resumes from a number misses
-nothing.
+nothing. A SQLite file has some room of its own, so that alerts are stored, and evidence can be removed, on a
+disk that others have filled.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -28,8 +30,9 @@ from detector.errors import ConfigError, StorageError
 
 log = logging.getLogger(__name__)
 
-BUSY_TIMEOUT_S = 5.0  # how long a write waits for another process's lock before it is refused
 _SLOW_WRITE_S = 2.0  # a write that takes longer is told as a problem
+_OWN_BYTES, _OWN_PART = 4 * 1024 * 1024, 0.1  # of the disk: kept in the file, and in its log
+_WAL_PAGES = 200  # 0.8 MB: on a small disk the log must fit into what evidence leaves free
 _CLOSE_S = 5.0  # how long closing waits for what is still under way
 _WRITES = "watchpost_writes"
 
@@ -57,8 +60,9 @@ class Write:
 class Database:
     """Opens, migrates, reads and writes one database."""
 
-    def __init__(self, url: URL, publish: Publish) -> None:
+    def __init__(self, url: URL, publish: Publish, busy_s: float) -> None:
         self.kind = url.get_backend_name()
+        self._busy_s = busy_s  # how long a write waits for another's lock before it is refused
         self._url = url
         self._publish = publish
         self._lock = asyncio.Lock()
@@ -68,7 +72,7 @@ class Database:
         self._idle = asyncio.Event()
         self._idle.set()
         try:
-            self._engine = create_async_engine(url, **_engine_options(self.kind))
+            self._engine = create_async_engine(url, **_engine_options(self.kind, busy_s))
         except ModuleNotFoundError as error:
             raise ConfigError(
                 "the database's driver is not installed", where="WATCHPOST_DATABASE_URL", got=str(error)
@@ -82,6 +86,21 @@ class Database:
         """Bring the tables to this version's shape; raises StorageError."""
         async with self.writing() as write:
             await write.connection.run_sync(_upgrade)
+
+    async def keep_room(self) -> None:
+        """Write and delete, when little of the room is left: the pages stay the file's own. Raises StorageError."""
+        if self.kind != "sqlite":
+            return
+        wanted = await asyncio.to_thread(_own_bytes, Path(str(self._url.database)))
+        async with self.writing() as write:
+            run = write.connection.exec_driver_sql
+            n_free = (await run("PRAGMA freelist_count")).scalar_one()
+            if n_free * (await run("PRAGMA page_size")).scalar_one() >= wanted / 2:
+                return
+            await run("CREATE TABLE IF NOT EXISTS room (filling BLOB)")
+            await run("INSERT INTO room VALUES (zeroblob(?))", (wanted,))
+        async with self.writing() as write:  # another one: what is freed in the same is never written
+            await write.connection.exec_driver_sql("DROP TABLE room")
 
     async def close(self) -> None:
         """Close every connection once its transaction has ended: one closed under a task would hang the task."""
@@ -101,8 +120,11 @@ class Database:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Write]:
-        """A write transaction, committed at the end of the block; raises StorageError."""
-        async with self._lock:
+        """A write transaction, committed at the end of the block; raises StorageError.
+
+        Nobody waits longer than for one lock that is held, however many wait for their turn.
+        """
+        async with self._turn():
             self._write_since = time.monotonic()
             try:
                 with self._under_way(), _mapped(self.kind):
@@ -117,6 +139,18 @@ class Database:
                 raise
             finally:
                 self._write_since = None
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._busy_s + _SLOW_WRITE_S):
+                await self._lock.acquire()
+        except TimeoutError as error:
+            raise StorageError("the database is busy", where=self.kind, got="writes queue up") from error
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     @contextmanager
     def _under_way(self) -> Iterator[None]:
@@ -152,18 +186,28 @@ def _mapped(kind: str) -> Iterator[None]:
         raise StorageError("the database did not do it", where=kind, got=words) from error
 
 
-def _engine_options(kind: str) -> dict[str, Any]:
-    if kind == "sqlite":
-        return {"connect_args": {"timeout": BUSY_TIMEOUT_S, "isolation_level": None}}
-    return {"pool_pre_ping": True}
+def _own_bytes(file: Path) -> int:
+    try:
+        return int(min(_OWN_BYTES, shutil.disk_usage(file.parent).total * _OWN_PART))
+    except OSError as error:
+        raise StorageError("the disk of the database does not answer", got=error.strerror or "") from error
+
+
+def _engine_options(kind: str, busy_s: float) -> dict[str, Any]:
+    if kind == "sqlite":  # the driver's timeout is SQLite's busy_timeout
+        return {"connect_args": {"timeout": busy_s, "isolation_level": None}}
+    return {
+        "pool_pre_ping": True,
+        "connect_args": {"server_settings": {"lock_timeout": f"{int(busy_s * 1000)}"}},
+    }
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:
     """WAL lets readers go on while one writes; FULL makes a commit outlive a power cut."""
     cursor = connection.cursor()
     for pragma in (
-        f"busy_timeout={int(BUSY_TIMEOUT_S * 1000)}",
         "journal_mode=WAL",
+        f"wal_autocheckpoint={_WAL_PAGES}",
         "synchronous=FULL",
         "foreign_keys=ON",
     ):

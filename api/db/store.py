@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from api.db.alerts import AlertStore
 from api.db.cameras import CameraStore
 from api.db.people import PeopleStore
+from api.db.retention import RetentionStore
 from api.db.session import Database, News, Publish
 from api.settings import Settings
 
@@ -27,12 +28,13 @@ def _untold(_news: Sequence[News]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Alerts, cameras and people on one database."""
+    """Alerts, cameras, people and what is kept, on one database."""
 
     database: Database
     alerts: AlertStore
     cameras: CameraStore
     people: PeopleStore
+    retention: RetentionStore
 
 
 @asynccontextmanager
@@ -41,14 +43,16 @@ async def open_store(
 ) -> AsyncIterator[Store]:
     """Open the database of these settings, migrated; closed at the end. Raises ConfigError, StorageError."""
     settings.make_folders()
-    database = Database(settings.database, publish)
+    database = Database(settings.database, publish, settings.busy_s)
     try:
         await database.migrate()
+        alerts = AlertStore(database, clock)
         yield Store(
             database,
-            AlertStore(database, clock),
+            alerts,
             CameraStore(database, clock),
             PeopleStore(database, clock),
+            RetentionStore(database, alerts, clock),
         )
     finally:
         await database.close()

@@ -131,6 +131,10 @@ alerts = Table(
     Column("arrival", Integer, nullable=False, unique=True),
     Column("change", Integer, nullable=False, unique=True),
     Column("verdict_id", Integer),  # the verdict that counts; no foreign key, since verdicts refer to alerts
+    Column("held_at", UtcDateTime),  # null: its evidence goes when its time is over
+    Column("held_by", String(64)),
+    Column("kept_from", UtcDateTime),  # from when its age counts; null: no pass has seen it yet
+    Index("ix_alerts_kept_from", "kept_from"),
     Index("ix_alerts_camera_id_arrival", "camera_id", "arrival"),
 )
 
@@ -170,6 +174,28 @@ media = Table(
     Column("sha256", String(64), nullable=False),
     Column("start_t", Float),
     Column("duration_s", Float),
+)
+
+deletions = Table(
+    "deletions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("alert_id", Uuid, nullable=False, index=True),  # no foreign key: the log outlives the alert
+    Column("camera_id", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("why", String(16), nullable=False),
+    Column("reason", String(500), nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+storage = Table(
+    "storage",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("marker", Uuid, nullable=False),  # what the file in the folder of evidence must say
+    Column("placed", Boolean, nullable=False),  # false: that file is still to be written
+    Column("seen_at", UtcDateTime),  # the clock at the last pass that believed it
 )
 
 feed_head = Table(

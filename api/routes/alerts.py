@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse
 
-from api.db.alerts import AlertFilter, BadCursor, UnknownAlert
+from api.db.alerts import AlertFilter, UnknownAlert
+from api.db.cursor import BadCursor
 from api.deps import ReviewerDep, Service, ServiceDep, require_person
 from api.schemas import AlertDetail, AlertPage, MediaKind, MediaState, Slug, Verdict, VerdictIn
 from detector.types import Phase, Severity
+
+log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/alerts", tags=["alerts"], dependencies=[Depends(require_person)])
 
@@ -60,6 +64,28 @@ async def give_verdict(
     return await _detail(service, alert_id)
 
 
+@router.put("/{alert_id}/hold", operation_id="hold")
+async def hold(alert_id: UUID, service: ServiceDep, session: ReviewerDep) -> AlertDetail:
+    """Keep this alert's evidence: no age and no full disk removes it."""
+    return await _hold(service, alert_id, session.user.name)
+
+
+@router.delete("/{alert_id}/hold", operation_id="release")
+async def release(alert_id: UUID, service: ServiceDep, session: ReviewerDep) -> AlertDetail:
+    """Let the rules of retention apply to this alert's evidence again."""
+    detail = await _hold(service, alert_id, None)
+    log.info("hold released alert=%s by=%s", alert_id, session.user.name)
+    return detail
+
+
+async def _hold(service: Service, alert_id: UUID, by: str | None) -> AlertDetail:
+    try:
+        await service.store.alerts.hold(alert_id, by)
+    except UnknownAlert:
+        raise HTTPException(404, "no such alert") from None
+    return await _detail(service, alert_id)
+
+
 async def _detail(service: Service, alert_id: UUID) -> AlertDetail:
     try:
         return await service.store.alerts.detail(alert_id)
@@ -70,14 +96,14 @@ async def _detail(service: Service, alert_id: UUID) -> AlertDetail:
 def _serve(kind: MediaKind) -> None:
     async def serve(alert_id: UUID, request: Request, service: ServiceDep) -> Response:
         try:
-            media, sha256 = await service.store.alerts.media(alert_id, kind)
+            found = await service.store.alerts.media(alert_id, kind)
         except UnknownAlert:
             raise HTTPException(404, "no such alert") from None
-        if media.state is MediaState.PENDING:
+        if found.media.state is MediaState.PENDING:
             raise HTTPException(404, f"the {kind.value} has not come yet")
-        if media.state is MediaState.MISSING:
-            raise HTTPException(404, f"there is no {kind.value}: {media.reason}")
-        return service.media.serve(alert_id, kind, sha256, request)
+        if found.media.state is MediaState.MISSING:
+            raise HTTPException(404, f"there is no {kind.value}: {found.media.reason}")
+        return await service.media.serve(alert_id, kind, found, request)
 
     serve.__doc__ = f"The {kind.value} of an alert, whole or by Range."
     path = f"/{{alert_id}}/{kind.value}"

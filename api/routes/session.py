@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from api.auth import SESSION_LIFE, NewSession, TooManyFailures
 from api.db.people import User
 from api.deps import CSRF_COOKIE, SESSION_COOKIE, ServiceDep, SessionDep, require_session
-from api.schemas import LoginIn, Me, PasswordIn
+from api.schemas_session import LoginIn, Me, PasswordIn
 from detector.errors import ConfigError
 
 open_router = APIRouter(prefix="/session", tags=["session"])

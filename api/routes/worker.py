@@ -11,7 +11,8 @@ from fastapi import APIRouter, Depends, Header, HTTPException, Path, Query, Requ
 
 from api.db.alerts import MediaRow, UnknownAlert
 from api.deps import ServiceDep, require_worker
-from api.media import MAX_UPLOAD
+from api.media import MAX_UPLOAD, told_bytes
+from api.retention import Disk
 from api.schemas import AlertIn, AlertReceipt, CameraIn, HeartbeatIn, Line, MediaKind, MissingIn, Slug
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ async def store_alert(alert: AlertIn, response: Response, service: ServiceDep) -
     """Store one phase of an alert; it is on disk before the answer, and stored once."""
     stored = await service.store.alerts.ingest(alert)
     if stored:
+        service.metrics.alert_stored(alert.phase)
         log.info(
             "alert stored camera=%s alert=%s phase=%s revision=%d",
             alert.camera_id,
@@ -70,6 +72,9 @@ async def store_media(
 ) -> None:
     """Store a piece of evidence of a known alert; its sha256 is checked before it counts."""
     await _known(service, alert_id, kind)
+    if not await service.retention.make_room(told_bytes(kind, request)):
+        full = service.retention.disk is Disk.FULL
+        raise HTTPException(507 if full else 503, f"{service.retention.reason}; nothing was stored")
     saved = await service.media.save(alert_id, kind, request, sha256)
     row = MediaRow(kind, saved.sha256, saved.n_bytes, span.start_t, span.duration_s, span.note)
     await service.store.alerts.put_media(alert_id, row)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -37,8 +39,20 @@ def _cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def started_at() -> datetime:
+    """When the service starts; a test says its own with `parametrize("started_at", ...)`."""
+    return datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def clock(started_at: datetime) -> Clock:
+    return Clock(now=started_at)
+
+
+@pytest.fixture
+def more_settings() -> dict[str, Any]:
+    """Settings beside the folder and the database; a test says its own with `parametrize("more_settings", ...)`."""
+    return {}
 
 
 async def _new_database() -> SecretStr | None:
@@ -56,9 +70,16 @@ async def _new_database() -> SecretStr | None:
 
 
 @pytest.fixture
-async def api(tmp_path: Path, clock: Clock, anyio_backend: str) -> AsyncIterator[Api]:
-    url = await _new_database()
-    app = create_app(Settings(data_dir=tmp_path / "data", database_url=url), clock=clock)
+async def database_url(anyio_backend: str) -> SecretStr | None:
+    return await _new_database()
+
+
+@pytest.fixture
+async def api(
+    tmp_path: Path, clock: Clock, more_settings: dict[str, Any], database_url: SecretStr | None
+) -> AsyncIterator[Api]:
+    settings = Settings(**{"data_dir": tmp_path / "data", "database_url": database_url} | more_settings)
+    app = create_app(settings, clock=clock, elapsed_s=clock.elapsed)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(app.router.lifespan_context(app))
         token = await create_worker_token(app.state.service.store, "test-worker")

@@ -12,7 +12,6 @@ import pytest
 from support.alerts import alert_in
 from support.api import Api
 
-from api.db import session as session_module
 from detector.types import Phase, Severity
 
 pytestmark = pytest.mark.anyio
@@ -112,11 +111,10 @@ async def test_a_body_without_end_is_refused(api: Api) -> None:
 
 
 @pytest.mark.skipif("WATCHPOST_TEST_POSTGRES" in os.environ, reason="a lock of SQLite")
-async def test_a_locked_database_is_told_and_recovers(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("more_settings", [{"busy_s": 0.05}])
+async def test_a_locked_database_is_told_and_recovers(api: Api) -> None:
     """While another process holds the database: POST 503, reading goes on, health degraded; then well."""
     reader = await api.log_in()
-    monkeypatch.setattr(session_module, "BUSY_TIMEOUT_S", 0.05)
-    await api.service.store.database.close()  # the pool opens new connections, which wait less
     holder = sqlite3.connect(api.service.settings.database.database, isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
     answers = await asyncio.gather(*(api.send(number) for number in range(3)))

@@ -14,6 +14,7 @@ from support.alerts import alert_in
 from support.api import Api
 
 import api.media as media_module
+from api.storage import MARKER
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +32,9 @@ async def _put(api: Api, kind: str = "clip", body: bytes = CLIP, **options: str)
 
 def _files(api: Api) -> list[str]:
     root = api.service.settings.media_dir
-    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+    return sorted(
+        str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and path.name != MARKER
+    )
 
 
 async def test_what_a_clip_falls_short_of_is_told(api: Api) -> None:
@@ -62,11 +65,16 @@ async def test_evidence_goes_in_and_comes_out(api: Api) -> None:
         "duration_s": 9.0,
     }
     types = {"clip": "video/mp4", "snapshot": "image/jpeg", "overlay": "application/json"}
+    suffix = {"clip": ".mp4", "snapshot": ".jpg", "overlay": ".json"}
     for kind, media_type in types.items():
         answer = await reader.get(f"/alerts/{ALERT}/{kind}")
         assert answer.headers["content-type"] == media_type
         assert answer.headers["cache-control"].startswith("private")
-        assert answer.headers["content-disposition"] == "inline"
+        saved_as = f'inline; filename="lawn 2026-03-01 12-00-00Z {kind}{suffix[kind]}"'
+        assert answer.headers["content-disposition"].replace("%20", " ") in (
+            saved_as,
+            saved_as.replace('filename="', "filename*=utf-8''").rstrip('"'),
+        )
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from support.alerts import START, alert_in
 from support.api import Api
 
 from api.db import tables as tb
-from api.db.alerts import BadCursor, _decode, _encode
+from api.db.cursor import BadCursor, decode, encode
 
 pytestmark = pytest.mark.anyio
 
@@ -62,6 +62,6 @@ async def test_a_made_up_cursor_is_refused(api: Api, cursor: str) -> None:
 
 def test_a_cursor_comes_back_whole() -> None:
     """Decoding undoes encoding."""
-    assert [_decode(_encode(n)) for n in (1, 12, 123, 2**31 - 1)] == [1, 12, 123, 2**31 - 1]
+    assert [decode(encode(n)) for n in (1, 12, 123, 2**31 - 1)] == [1, 12, 123, 2**31 - 1]
     with pytest.raises(BadCursor):
-        _decode(_encode(0))
+        decode(encode(0))

@@ -9,14 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from pydantic import SecretStr
 from sqlalchemy import Connection
+from support.alerts import alert_in
+from support.api import Clock
 
 from api.app import create_app
+from api.db import tables as tables_module
+from api.db.alerts import MediaRow
+from api.db.session import Database
 from api.db.store import Store, open_store
 from api.db.tables import metadata
+from api.schemas import MediaKind
 from api.settings import Settings
+from api.storage import MARKER
 from detector.errors import ConfigError, StorageError
 
 URL = "WATCHPOST_DATABASE_URL"
@@ -67,7 +77,8 @@ def test_data_lies_in_the_users_data_folder(monkeypatch: pytest.MonkeyPatch) -> 
 async def test_folders_are_for_this_user_only(tmp_path: Path) -> None:
     """What is created can be read by nobody else; a place that cannot be created is a StorageError."""
     settings = Settings(data_dir=tmp_path / "a" / "b")
-    async with open_store(settings):
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
         assert stat.S_IMODE(settings.data_dir.stat().st_mode) == 0o700
         assert stat.S_IMODE(settings.media_dir.stat().st_mode) == 0o700
     (tmp_path / "file").write_text("")
@@ -116,3 +127,39 @@ async def test_closing_waits_for_what_is_under_way(tmp_path: Path) -> None:
 async def _read_on(store: Store) -> None:
     while True:
         await store.cameras.all()
+
+
+@pytest.mark.anyio
+async def test_an_upgrade_removes_nothing_at_once(tmp_path: Path, database_url: SecretStr | None) -> None:
+    """Alerts of the version before, however old, age from the upgrade on."""
+    settings = Settings(data_dir=tmp_path, database_url=database_url)
+    settings.make_folders()
+    database = Database(settings.database, lambda _news: None, settings.busy_s)
+
+    def back(connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(Path(tables_module.__file__).parent / "migrations"))
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+
+    clock = Clock()
+    app = create_app(settings, clock=clock, elapsed_s=clock.elapsed)
+    async with app.router.lifespan_context(app):
+        await app.state.service.store.alerts.ingest(alert_in(0))
+        row = MediaRow(MediaKind.CLIP, "0" * 64, 4, None, None)
+        await app.state.service.store.alerts.put_media(alert_in(0).alert_id, row)
+    clip = settings.media_dir / str(alert_in(0).alert_id) / "clip.mp4"
+    clip.parent.mkdir()
+    clip.write_bytes(b"clip")
+    async with database.writing() as write:
+        await write.connection.run_sync(back)
+    (settings.media_dir / MARKER).unlink()
+    clock.pass_s(400 * 86_400)
+    app = create_app(settings, clock=clock, elapsed_s=clock.elapsed)
+    async with app.router.lifespan_context(app):
+        retention = app.state.service.retention
+        for wait_s, there in ((0, True), (30 * 86_400, True), (1, False)):
+            clock.pass_s(wait_s)
+            await retention.step()
+            assert clip.exists() == there
+    await database.close()

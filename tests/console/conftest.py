@@ -150,6 +150,12 @@ def worker(api: LiveApi, evidence: dict[str, bytes]) -> Iterator[Worker]:
 
 
 @pytest.fixture
+def worker_of() -> Callable[[LiveApi, dict[str, bytes]], Worker]:
+    """A worker of a service that a test started itself, with evidence of its own."""
+    return Worker
+
+
+@pytest.fixture
 def open_screen(browser: Browser, api: LiveApi) -> OpenScreen:
     """Opens a session on the console: `with open_screen() as view`."""
     return partial(screen, browser, api)

@@ -25,7 +25,7 @@ from streams.config import parse_site
 from streams.evidence import Folder
 from streams.flow import Board, Pipe
 from streams.frame import Frame
-from streams.inference import Inference
+from streams.inference import Inference, Orders
 from streams.outbox import Outbox, What
 from streams.reader import CameraHealth
 
@@ -242,6 +242,13 @@ def on_gate(shown):
     return Frame(Stamp("gate", stamp.epoch, stamp.index, stamp.t, stamp.at, *SIZE), shown.video)
 
 
+def told(analyses):
+    """Orders to judge these."""
+    orders = Pipe(5)
+    orders.put(Orders(analyses, RUN), threading.Event())
+    return orders
+
+
 def test_pictures_of_all_cameras_go_through_the_network_together(tmp_path, desk):
     """One call for what waits on the board, at most one picture a camera; each by its own rules."""
     board, eyes, stop = Board(lossless=True), TwoEyes(), threading.Event()
@@ -252,7 +259,7 @@ def test_pictures_of_all_cameras_go_through_the_network_together(tmp_path, desk)
     board.put(on_gate(frame(0.0)), stop)
     board.leave("yard")
     board.leave("gate")
-    Inference(board, eyes, analyses, lambda _: CameraState.ENDED, max_batch=8, stopping=stop).run(stop)
+    Inference(board, eyes, told(analyses), lambda _: CameraState.ENDED, max_batch=8, stopping=stop).run(stop)
     assert eyes.batches == [["yard", "gate"]]
     assert [analysis.counts.n_analysed for analysis in analyses.values()] == [1, 1]
 
@@ -268,7 +275,8 @@ def test_a_camera_without_pictures_keeps_no_alert_open(tmp_path, desk, outbox, s
     feed(analyses["yard"], 0, 6)
     board.join("gate")
     states = {"yard": state, "gate": CameraState.ONLINE}
-    loop = Inference(board, eyes, analyses, states.__getitem__, max_batch=8, stopping=stop)
+    loop = Inference(board, eyes, told(analyses), states.__getitem__, max_batch=8, stopping=stop)
+    loop._obey()
     for n in range(2):
         board.put(on_gate(frame(n / 5)), stop)
         loop._close_blind({"gate"})
@@ -291,7 +299,7 @@ def test_what_the_disk_refuses_at_the_end_is_tried_again(tmp_path, desk, outbox)
             return False
 
     outbox._connection().execute("PRAGMA query_only = ON")
-    Inference(board, TwoEyes(), analyses, lambda _: CameraState.ENDED, max_batch=8, stopping=stop).run(
+    Inference(board, TwoEyes(), told(analyses), lambda _: CameraState.ENDED, max_batch=8, stopping=stop).run(
         Patient()
     )
     assert len(writable) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import socket
 import threading
@@ -34,9 +35,9 @@ def sink():
 class Clock:
     """Takes the place of waiting: notes how long, and does what a test wants meanwhile."""
 
-    def __init__(self, meanwhile=lambda clock, stop: None):
+    def __init__(self, meanwhile=lambda clock, stop: None, limit=200):
         self.waits = []
-        self.meanwhile = meanwhile
+        self.meanwhile, self.limit = meanwhile, limit
 
     def __call__(self, stop, wait_s):
         self.waits.append(wait_s)
@@ -51,7 +52,7 @@ def run_until_empty(outbox, url, clock=None, token=TOKEN):
 
     def meanwhile(clock, stop):
         before(clock, stop)
-        if outbox.n_waiting == 0 or len(clock.waits) > 200:
+        if outbox.n_waiting == 0 or len(clock.waits) > clock.limit:
             stop.set()
 
     idle.meanwhile = meanwhile
@@ -243,3 +244,47 @@ def test_a_full_disk_at_the_worker_does_not_end_the_courier(outbox, sink):
     run_until_empty(outbox, sink.url, clock)
     assert len(sink.alerts) == 1
     assert sink.n_repeats == 1
+
+
+@pytest.mark.parametrize("status", [503, 507])
+def test_alerts_go_on_while_the_service_takes_no_evidence(outbox, sink, tmp_path, status):
+    """Its disk is full or away: every alert arrives without a pause, the end of each too; evidence when it is taken. (CLP-10)"""
+    full = [True]
+    sink.verdict = lambda path, body: status if full[0] and "/media/" in path else 0
+    for n in range(20):
+        with_evidence(outbox, n, tmp_path)
+        outbox.put_alert(alert_in(n, Phase.CLOSED, 1))
+    waits_until_told = []
+
+    def meanwhile(clock, stop):
+        if len(sink.alerts) == 40 and not waits_until_told:
+            waits_until_told.append(sum(clock.waits[:-1]))
+        full[0] = full[0] and sum(clock.waits) < 60
+
+    clock = run_until_empty(outbox, sink.url, Clock(meanwhile, limit=2000))
+    assert waits_until_told == [0], "alerts waited for evidence"
+    assert len(sink.media) == 40
+    assert sink.n_repeats == 0
+    assert set(clock.waits) == {0.2}, "the courier was deaf to alerts for longer"
+
+
+def test_evidence_rests_longer_and_longer_and_one_holds_up_no_other(outbox, sink, tmp_path):
+    """One clip that the service never takes is tried at growing intervals; the evidence of the others arrives."""
+    bad = str(with_evidence(outbox, 0, tmp_path)[0].alert_id)
+    tries = []
+
+    def verdict(path, body):
+        if bad in path and path.endswith("/clip"):
+            tries.append(sum(clock.waits))
+            return 500 if len(tries) < 9 else 0
+        return 0
+
+    sink.verdict = verdict
+    with_evidence(outbox, 1, tmp_path)
+    clock = Clock(limit=2000)
+    run_until_empty(outbox, sink.url, clock)
+    assert len(sink.media) == 4
+    gaps = [b - a for a, b in itertools.pairwise(tries)]
+    assert gaps == pytest.approx([0.6, 0.6, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0], abs=0.5)
+    order = [line.split("/media/")[0] for line in sink.log if "/media/" in line]
+    assert bad not in order[0], "the other's evidence waited"

@@ -18,7 +18,7 @@ from streams.config import parse_site
 from streams.courier import open_client
 from streams.flow import Board
 from streams.frame import Frame
-from streams.health import Pulse, Watched, describe
+from streams.health import Census, Pulse, Watched, describe
 from streams.outbox import Outbox
 from streams.reader import CameraHealth
 
@@ -32,6 +32,7 @@ class Still:
         self.health = CameraHealth(camera_id, CameraState.ONLINE, "", 640, 480, t=50.0, n_decoded=100)
         self.counts = Counts(n_analysed=40, n_people=3, covered_s=40.0)
         self.newest = None
+        self.n_waiting = 2
 
     def show(self, index):
         video = av.VideoFrame.from_ndarray(np.zeros((480, 640, 3), np.uint8), format="rgb24")
@@ -49,7 +50,8 @@ def sink():
 def watched(tmp_path):
     content = {"cameras": [camera(name, f"rtsp://u:s3cret@cam/{name}") for name in ("yard", "gate")]}
     return {
-        one.id: Watched(one, still := Still(one.id), still) for one in parse_site(content, tmp_path).cameras
+        one.id: Watched(one, still := Still(one.id), still, still)
+        for one in parse_site(content, tmp_path).cameras
     }
 
 
@@ -58,7 +60,7 @@ def pulse(tmp_path, sink, watched):
     outbox = Outbox(tmp_path / "o.db")
     board = Board()
     with open_client(sink.url, TOKEN) as client:
-        yield Pulse("w1", client, watched, board, outbox, lambda: AT + timedelta(seconds=1))
+        yield Pulse("w1", client, lambda: Census(watched), board, outbox, lambda: AT + timedelta(seconds=1))
     outbox.close()
 
 

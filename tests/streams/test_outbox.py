@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.alerts import RUN, alert_in
+from support.disks import fill, small_disk
 
 from api.schemas import MediaKind
 from detector.errors import StorageError
@@ -245,14 +246,14 @@ def test_a_full_disk_is_a_storage_error_and_passes(outbox):
     db.execute(f"PRAGMA max_page_count = {db.execute('PRAGMA page_count').fetchone()[0]}")
 
     def put_many():
-        for n in range(1, 200):
+        for n in range(1, 5000):
             outbox.put_alert(alert_in(n))
 
     with pytest.raises(StorageError, match="Make room"):
         put_many()
     kept = outbox.n_waiting
     db.execute("PRAGMA max_page_count = 100000")
-    assert outbox.put_alert(alert_in(500))
+    assert outbox.put_alert(alert_in(9000))
     assert outbox.n_waiting == kept + 1
 
 
@@ -279,3 +280,28 @@ def test_rows_are_sent_refused_or_waiting(tmp_path_factory, steps):
             refused.add(waiting.pop(0))
     assert (box.n_waiting, box.n_refused) == (len(waiting), len(refused))
     box.close()
+
+
+def test_alerts_are_stored_on_a_disk_that_others_have_filled_to_the_last_byte(tmp_path):
+    """Without one free byte alerts and their ends are stored and sent on, again and again, in the outbox's own room. (CLP-01)"""
+    with small_disk(tmp_path / "disk") as disk:
+        box = Outbox(disk / "outbox.db")
+        fill(disk)
+        for turn in range(20):
+            for n in range(50 * turn, 50 * turn + 50):
+                assert box.put_alert(alert_in(n))
+                for kind in MediaKind:
+                    assert box.put_missing(alert_in(n).alert_id, kind, "not stored: disk full")
+                assert box.put_alert(alert_in(n, Phase.CLOSED, 1))
+            assert len(drain(box)) == 250
+        box.close()
+
+
+def test_a_full_disk_at_the_start_is_no_reason_not_to_start(tmp_path):
+    """Room that cannot be taken is said, and the outbox opens all the same."""
+    with small_disk(tmp_path / "disk") as disk:
+        Outbox(disk / "outbox.db").close()
+        fill(disk, leave=120_000)
+        box = Outbox(disk / "outbox.db")
+        assert box.put_alert(alert_in(1))
+        box.close()

@@ -41,7 +41,7 @@ class Rig:
         self.cuts = Pipe(100)
         self.ring = PacketRing(keep_s, max_bytes)
         self.abandon = threading.Event()
-        self.recorder = Recorder(self.ring, self.requests, self.cuts, self.abandon)
+        self.recorder = Recorder(self.ring, self.requests, self.cuts, self.abandon, "yard")
         self.epoch = -1
 
     def ask(self, from_t, until_t, epoch=0):
@@ -385,7 +385,7 @@ def test_the_encoder_is_there():
 def test_a_clip_of_a_live_camera(tmp_path):
     """From a real RTSP stream, whose first times are missing: a clip that plays, of the seconds asked for."""
     requests, cuts, stop = Pipe(10), Pipe(10), threading.Event()
-    recorder = Recorder(PacketRing(30.0), requests, cuts, stop)
+    recorder = Recorder(PacketRing(30.0), requests, cuts, stop, "yard")
     board = Board()
     server = rtsp.GstServer()
     content = {"cameras": [{"id": "yard", "source": server.url, "analyse_fps": 15.0}]}

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 from support.alerts import alert_in
 from support.live_api import start_api
+from support.running import LATEST_S, Running
 from support.sink import TOKEN, Sink
 from support.site import camera, gathering, make_site, write_network
 
@@ -23,12 +24,11 @@ import streams.worker
 from api.schemas import CameraState, MediaKind
 from benchmarks.report import ROOT
 from benchmarks.sitefile import write_site
-from detector.errors import ConfigError, StorageError, WatchError
+from detector.errors import ConfigError, StorageError
 from detector.types import Phase
 from streams.outbox import Outbox
-from streams.worker import Done, build_detector, run_worker
+from streams.worker import build_detector, run_worker
 
-LATEST_S = 60.0
 DUR_S = 33  # of the recordings that run to their end with all their clips
 
 
@@ -48,30 +48,6 @@ def sink():
     server = Sink()
     yield server
     server.close()
-
-
-class Running:
-    """A worker in a thread of its own."""
-
-    def __init__(self, site, **more):
-        self.stop = threading.Event()
-        self.done: Done | None = None
-        self.error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, args=(site, more))
-        self._thread.start()
-
-    def _run(self, site, more):
-        try:
-            self.done = run_worker(site, self.stop, **more)
-        except (WatchError, RuntimeError) as error:
-            self.error = error
-
-    def end(self, timeout_s=LATEST_S):
-        self._thread.join(timeout_s)
-        assert not self._thread.is_alive(), "the worker did not end"
-        if self.error is not None:
-            raise self.error
-        return self.done
 
 
 def phases(sink, camera_id=None):

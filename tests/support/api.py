@@ -26,15 +26,20 @@ QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # the cost is
 
 @dataclass(slots=True)
 class Clock:
-    """Says the time that the test wants."""
+    """Says the time that the test wants, and how much has passed: more or less than that when it jumps."""
 
+    elapsed_s: float = 0.0
     now: datetime = field(default_factory=lambda: datetime(2026, 3, 1, 12, 30, tzinfo=UTC))
 
     def __call__(self) -> datetime:
         return self.now
 
     def pass_s(self, seconds: float) -> None:
+        self.elapsed_s += seconds
         self.now += timedelta(seconds=seconds)
+
+    def elapsed(self) -> float:
+        return self.elapsed_s
 
 
 def client_of(app: FastAPI, **options: Any) -> httpx.AsyncClient:

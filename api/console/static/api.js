@@ -68,8 +68,10 @@ export const api = {
   alerts: (params) => call("GET", `/alerts${query(params)}`),
   alert: (alertId) => call("GET", `/alerts/${id(alertId)}`),
   verdict: (alertId, body) => call("POST", `/alerts/${id(alertId)}/verdict`, body),
+  hold: (alertId, held) => call(held ? "PUT" : "DELETE", `/alerts/${id(alertId)}/hold`),
   overlay: (alertId) => call("GET", `/alerts/${id(alertId)}/overlay`),
   cameras: () => call("GET", "/cameras"),
+  health: () => call("GET", "/health"),
 };
 
 export const snapshotUrl = (alertId) => `${ROOT}/alerts/${id(alertId)}/snapshot`;

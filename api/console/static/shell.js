@@ -2,6 +2,7 @@
 
 import { h, icon, mark, put } from "./dom.js";
 import { clockTime } from "./format.js";
+import { healthStrip } from "./health.js";
 import { showHelp } from "./keys.js";
 
 function themeNow() {
@@ -38,6 +39,7 @@ export function shell({ feed, me, logout }) {
   const badge = h("span", { class: "nav-count", hidden: true });
   const links = places.map(([name, href, words]) => h("a", { href, "data-page": name }, words, name === "review" ? badge : null));
   const sign = liveSign(feed);
+  const health = healthStrip();
   const theme = h("button", { class: "button icon-button quiet", type: "button", "aria-label": "Light or dark", title: "Light or dark", onclick: flipTheme }, icon("sun"));
   const help = h("button", { class: "button icon-button quiet", type: "button", "aria-label": "Keys", title: "Keys (?)", onclick: showHelp }, icon("question"));
   const person = h("span", { class: "person", title: `Role: ${me.role}` }, h("span", { text: me.name }));
@@ -46,7 +48,7 @@ export function shell({ feed, me, logout }) {
   const skip = h("button", { class: "skip", type: "button", text: "Skip to content", onclick: () => place.querySelector("main a, main button")?.focus() });
   const header = h("header", { class: "top" }, skip, h("a", { class: "brand", href: "#/live" }, mark(), h("span", { text: "Watchpost" })), h("nav", { "aria-label": "Pages" }, links), sign.node, h("span", { class: "spacer" }), help, theme, person, out);
   return {
-    node: h("div", { class: "shell" }, header, place),
+    node: h("div", { class: "shell" }, header, health.node, place),
     show(page, name) {
       put(place, page);
       for (const link of links) {
@@ -61,6 +63,9 @@ export function shell({ feed, me, logout }) {
       badge.setAttribute("aria-label", `${n} without a verdict`);
       document.title = n ? `(${n}${more ? "+" : ""}) Watchpost` : "Watchpost";
     },
-    drop: sign.drop,
+    drop() {
+      sign.drop();
+      health.drop();
+    },
   };
 }

@@ -5,6 +5,7 @@ import { failure, loading, phaseChip, severityBadge } from "../badges.js";
 import { announce, h, put } from "../dom.js";
 import { factList, historyList, panel, provenanceList } from "../facts.js";
 import { age, at, duration } from "../format.js";
+import { HoldBar } from "../hold_bar.js";
 import { useKeys } from "../keys.js";
 import { Player, clipWords } from "../player.js";
 import { plots } from "../plot.js";
@@ -37,11 +38,12 @@ export function alertPage({ store, me, lastList }, route) {
   const alertId = route.parts[1] ?? "";
   const player = new Player();
   const bar = new VerdictBar({ send, next, allowed: me.role !== "viewer" });
+  const holdBar = new HoldBar({ send: hold, allowed: me.role !== "viewer" });
   const head = h("header", { class: "alert-head" });
   const series = h("section", { class: "panel", "aria-labelledby": "series-title" });
   const side = h("div", { class: "alert-side-more" });
   const back = h("a", { class: "back", href: lastList(), text: lastList().startsWith("#/review") ? "Back to the queue" : "Back to live" });
-  const body = h("div", { class: "alert-body" }, h("div", { class: "alert-main" }, player.node, series), h("aside", { class: "alert-side", "aria-label": "About this alert" }, bar.node, side));
+  const body = h("div", { class: "alert-body" }, h("div", { class: "alert-main" }, player.node, series), h("aside", { class: "alert-side", "aria-label": "About this alert" }, bar.node, holdBar.node, side));
   const node = h("main", { class: "alert", id: "main" }, back, loading("Reading the alert …"));
   let detail = null;
   let shownMedia = null;
@@ -66,6 +68,7 @@ export function alertPage({ store, me, lastList }, route) {
     const zone = camera()?.timezone;
     put(head, heading(detail, zone, camera()));
     bar.show(detail);
+    holdBar.show(detail, zone);
     const provenance = provenanceList(detail, zone);
     provenance.open = side.querySelector(".provenance")?.open ?? false;
     put(side, panel("Facts", "facts-title", factList(detail)), panel("History", "history-title", historyList(detail, zone)), provenance);
@@ -102,7 +105,14 @@ export function alertPage({ store, me, lastList }, route) {
   }
 
   async function send(verdict) {
-    const fresh = await api.verdict(alertId, verdict);
+    await take(await api.verdict(alertId, verdict));
+  }
+
+  async function hold(held) {
+    await take(await api.hold(alertId, held));
+  }
+
+  async function take(fresh) {
     store.take([summary(fresh)], false);
     await show(fresh);
   }
@@ -124,7 +134,7 @@ export function alertPage({ store, me, lastList }, route) {
   player.addEventListener("time", (event) => follow(event.detail));
   const dropKeys = [
     useKeys("Clip", player.keys()),
-    useKeys("Verdict", [...bar.keys(), { keys: ["n"], label: "Next alert without a verdict", run: () => void next() }, { keys: ["Escape"], label: "Back to the list", run: () => void back.click() }]),
+    useKeys("Verdict", [...bar.keys(), ...holdBar.keys(), { keys: ["n"], label: "Next alert without a verdict", run: () => void next() }, { keys: ["Escape"], label: "Back to the list", run: () => void back.click() }]),
   ];
   read();
 
@@ -140,7 +150,7 @@ export function alertPage({ store, me, lastList }, route) {
   };
 }
 
-const SUMMARY = ["alert_id", "phase", "revision", "camera_id", "camera_name", "rule", "zone", "started_at", "opened_at", "at", "severity", "score", "facts", "reason", "received_at", "updated_at", "verdict", "media"];
+const SUMMARY = ["alert_id", "phase", "revision", "camera_id", "camera_name", "rule", "zone", "started_at", "opened_at", "at", "severity", "score", "facts", "reason", "received_at", "updated_at", "verdict", "hold", "media"];
 
 /** The AlertOut in an AlertDetail. */
 function summary(detail) {
