@@ -74,6 +74,8 @@ class Provenance(Wire):
     params: dict[str, Fact]
     config_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     software: Name
+    # Of the privacy masks on its pictures; "": none, or a worker older than masks.
+    mask_version: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
 
 
 class Stages(Wire):
@@ -247,7 +249,7 @@ class MediaOut(Wire):
     """A piece of evidence. Of a clip: video time v shows stream second start_t + v."""
 
     state: MediaState
-    reason: str  # why it is missing, "" otherwise
+    reason: str  # why it is missing, or what it falls short of; "" otherwise
     bytes: int
     start_t: float | None
     duration_s: float | None

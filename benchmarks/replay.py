@@ -132,7 +132,7 @@ class _Judge(Board):
     def put(self, frame: Frame, stop: threading.Event) -> bool:
         """Judge a picture."""
         del stop
-        detections = self._detector.detect([frame])[0]
+        detections = self._detector.detect([frame.for_network])[0]
         self._tell(self._scene.step(frame.stamp, detections).alerts)
         self.n_pictures += 1
         self._progress("pictures", self.n_pictures, max(self.n_declared, self.n_pictures))
@@ -141,7 +141,7 @@ class _Judge(Board):
     def _tell(self, alerts: list[Alert]) -> None:
         for alert in alerts:
             stages = Stages(captured_at=alert.at, judged_at=alert.at, stored_at=alert.at)
-            wire = AlertIn.of(alert, self._run.provenance(alert), stages)
+            wire = AlertIn.of(alert, self._run.provenance(alert, self._camera.masks.version), stages)
             self.alerts.append(wire.model_dump(mode="json"))
 
 

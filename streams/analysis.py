@@ -69,7 +69,7 @@ class Run:
     config_hash: str
     follows: Follows = field(default_factory=Follows)
 
-    def provenance(self, alert: Alert) -> Provenance:
+    def provenance(self, alert: Alert, mask_version: str) -> Provenance:
         """What exactly produced this alert."""
         return Provenance(
             run_id=self.run_id,
@@ -80,6 +80,7 @@ class Run:
             params=dict(alert.params),
             config_hash=self.config_hash,
             software=software(),
+            mask_version=mask_version,
         )
 
 
@@ -245,7 +246,8 @@ class Analysis:
             alert.camera_id, alert.rule, alert.zone, alert.phase.value, alert.severity.value, alert.t,
             alert.alert_id,
         )  # fmt: skip
-        provenance, now = self._run.provenance(alert), self._desk.now
+        provenance = self._run.provenance(alert, self._camera.masks.version)
+        now = self._desk.now
 
         def put() -> None:
             stages = Stages(captured_at=alert.at, judged_at=judged_at, stored_at=now())
@@ -269,7 +271,9 @@ class Analysis:
         self._keep(alert.alert_id, MediaKind.SNAPSHOT, frame.jpeg())
         self._overlays.append(_DueOverlay(alert.alert_id, stamp.epoch, from_t, until_t))
         # Behind its alert in the row, so that the API never hears of a clip before it has heard of its alert.
-        request = ClipRequest(alert.alert_id, self._camera.id, stamp.epoch, from_t, until_t)
+        request = ClipRequest(
+            alert.alert_id, self._camera.id, stamp.epoch, from_t, until_t, self._camera.masks
+        )
         self._todo.append(partial(self._request, request))
 
     def _request(self, request: ClipRequest) -> None:

@@ -1,7 +1,8 @@
 """Packets in, an MP4 that a browser plays out. The only file that writes video; PyAV's errors end here.
 
 H.264 4:2:0 is remuxed: no picture is decoded, so the clip begins at the keyframe before the wanted start. All
-else is decoded and made H.264. Audio is left out. Real times are kept: video second v of a clip shows stream
+else is decoded and made H.264, and so are the pictures of a camera with privacy masks: packets as they came
+are then only ever in memory. Audio is left out. Real times are kept: video second v of a clip shows stream
 second start_t + v.
 """
 
@@ -24,10 +25,14 @@ from av.video.stream import VideoStream
 from detector.errors import ConfigError, SourceUnreadable, StorageError
 from streams.evidence import FULL, NOT_STORED
 from streams.frame import quarter_turns, upright_size
+from streams.masks import NO_MASKS, Masks
 
 _TICKS = 90_000  # clip time base, per second
 _GOP_S = 1.0  # of a clip we encode: seeking is to the second
-_X264 = {"preset": "veryfast", "crf": "23", "bf": "0", "g": "1000", "forced-idr": "1", "threads": "1"}
+_X264 = {
+    "preset": "veryfast", "crf": "23", "bf": "0", "g": "1000", "forced-idr": "1", "threads": "1",
+    "maxrate": "12M", "bufsize": "24M",  # a noisy picture does not make a clip that is too large to send
+}  # fmt: skip
 
 VideoPacket: TypeAlias = "av.Packet[VideoStream]"  # only a type checker can subscript it
 
@@ -91,18 +96,20 @@ def check_encoder() -> None:
         ) from error
 
 
-def write_clip(path: Path, codec: Codec, packets: Sequence[Kept], from_t: float) -> Span:
+def write_clip(
+    path: Path, codec: Codec, packets: Sequence[Kept], from_t: float, masks: Masks = NO_MASKS
+) -> Span:
     """Write an MP4 with its index in front; returns what it shows.
 
     Raises StorageError, or SourceUnreadable: nothing can be decoded.
     """
     try:
-        if codec.playable:
+        if codec.playable and not masks:
             return _remux(path, codec, packets, "mp4")
         packed = io.BytesIO()
         start_t = _remux(packed, codec, packets, codec.container).start_t
         packed.seek(0)
-        return _transcode(packed, path, start_t, from_t)
+        return _transcode(packed, path, start_t, from_t, masks)
     except av.FFmpegError as error:
         text = str(error.strerror or type(error).__name__)
         if isinstance(error, OSError) and not isinstance(error, ValueError):
@@ -156,7 +163,7 @@ def _with_durations(packets: Iterable[VideoPacket]) -> Iterator[VideoPacket]:
         yield waiting
 
 
-def _transcode(packed: io.BytesIO, path: Path, base_t: float, from_t: float) -> Span:
+def _transcode(packed: io.BytesIO, path: Path, base_t: float, from_t: float, masks: Masks) -> Span:
     """Decode, and encode as H.264 what is shown from the last picture at or before `from_t` on."""
     with (
         av.open(packed, "r") as source,
@@ -173,19 +180,23 @@ def _transcode(packed: io.BytesIO, path: Path, base_t: float, from_t: float) -> 
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = Fraction(1, _TICKS)
         end = 0
-        for packet in _with_durations(_encoded(stream, chain([first], frames), start_s)):
+        for packet in _with_durations(_encoded(stream, chain([first], frames), start_s, masks)):
             end = (packet.pts or 0) + (packet.duration or 0)
             out.mux(packet)
         return Span(base_t + start_s, end / _TICKS)
 
 
-def _encoded(stream: VideoStream, frames: Iterable[av.VideoFrame], start_s: float) -> Iterator[VideoPacket]:
+def _encoded(
+    stream: VideoStream, frames: Iterable[av.VideoFrame], start_s: float, masks: Masks
+) -> Iterator[VideoPacket]:
     newest, key = -1, -_TICKS
     for frame in frames:
         ticks = round((_time(frame) - start_s) * _TICKS)
         if ticks <= newest:
             continue
         picture = _upright(frame, stream.width, stream.height)
+        if masks:
+            picture = masks.on_yuv420p(picture, upright_size(frame))
         picture.pts, picture.time_base = ticks, Fraction(1, _TICKS)
         newest = ticks
         if ticks - key >= _GOP_S * _TICKS:
@@ -200,7 +211,8 @@ def _decoded(source: InputContainer) -> Iterator[av.VideoFrame]:
     stream.codec_context.thread_count = 1  # analysis comes first
     for packet in source.demux(stream):
         try:
-            yield from stream.codec_context.decode(packet if packet.size else None)
+            # The empty last packet too, and not None: what is still in the decoder gets its time base from it.
+            yield from stream.codec_context.decode(packet)
         except av.InvalidDataError:
             continue
 

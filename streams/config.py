@@ -27,6 +27,7 @@ from detector.rules.blind import BlindParams
 from detector.rules.gathering import Gathering, GatheringParams
 from detector.zones import Zone
 from streams.hardware import Decoder
+from streams.masks import NO_MASKS, Masks
 from streams.source import Address, Transport, address_of
 
 Pace = Literal["realtime", "fast"]
@@ -101,7 +102,7 @@ class DetectorSection(_Section):
 
 
 class _ZoneSection(_Section):
-    """`[[cameras.zones]]`; detector.zones.Zone checks the corners."""
+    """`[[cameras.zones]]`, `[[cameras.masks]]`; detector.zones.Zone checks the corners."""
 
     name: Name
     polygon: list[Annotated[list[float], Field(min_length=2, max_length=2)]]
@@ -129,6 +130,8 @@ class _CameraSection(_Section):
     loop: bool = False
     zones: Annotated[list[_ZoneSection], Field(max_length=100)] = []
     rules: Annotated[list[dict[str, object]], Field(max_length=100)] = []
+    masks: Annotated[list[_ZoneSection], Field(max_length=100)] = []
+    masks_blind_detector: bool = True  # false: people never see what is under a mask, the network does
     blind: dict[str, object] = {}
 
 
@@ -154,6 +157,7 @@ class Camera:
     loop: bool = False  # a file starts again at its end
     zones: tuple[Zone, ...] = ()
     rules: tuple[RuleChoice, ...] = ()
+    masks: Masks = NO_MASKS
     blind: BlindParams = field(default_factory=BlindParams)  # when the camera itself counts as blind
 
     def build_rules(self) -> list[Rule]:
@@ -283,12 +287,8 @@ def _camera(table: object, at: str, folder: Path, environ: Mapping[str, str]) ->
             tls_ca_file=None if told.tls_ca_file is None else folder / told.tls_ca_file,
             decoder=told.decoder,
         )
-    zones: dict[str, Zone] = {}
-    for i, zone in enumerate(told.zones):
-        with _named(f"{at}.zones[{i}]"):
-            if zone.name in zones:
-                raise ConfigError("this zone name is taken", wanted="a name of its own", got=repr(zone.name))
-            zones[zone.name] = Zone(zone.name, tuple((x, y) for x, y in zone.polygon))
+    zones = _zones(told.zones, f"{at}.zones")
+    masks = _zones(told.masks, f"{at}.masks")
     choices: list[RuleChoice] = []
     for i, raw in enumerate(told.rules):
         with _named(f"{at}.rules[{i}]"):
@@ -308,8 +308,19 @@ def _camera(table: object, at: str, folder: Path, environ: Mapping[str, str]) ->
         loop=told.loop,
         zones=tuple(zones.values()),
         rules=tuple(choices),
+        masks=Masks(tuple(masks.values()), told.masks_blind_detector),
         blind=blind,
     )
+
+
+def _zones(tables: Iterable[_ZoneSection], at: str) -> dict[str, Zone]:
+    zones: dict[str, Zone] = {}
+    for i, table in enumerate(tables):
+        with _named(f"{at}[{i}]"):
+            if table.name in zones:
+                raise ConfigError("this zone name is taken", wanted="a name of its own", got=repr(table.name))
+            zones[table.name] = Zone(table.name, tuple((x, y) for x, y in table.polygon))
+    return zones
 
 
 def _source_of(told: _CameraSection) -> str:

@@ -1,7 +1,7 @@
 """One decoded picture with its stamp. It stays as the decoder gave it (YUV) until somebody asks for pixels.
 
-What is handed out is always upright, RGB and without line padding. Size and place are those of the upright
-picture.
+What is handed out is always upright, RGB, without line padding and under the camera's privacy masks. Size and
+place are those of the upright picture.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import av
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from detector.types import Stamp
+from streams.masks import NO_MASKS, Masks
 
 _MAX_SCALERS = 32
 
@@ -27,7 +28,8 @@ class Frame:
     """A picture of a camera. Safe to read from several threads; nothing in it changes."""
 
     stamp: Stamp
-    video: av.VideoFrame  # as decoded: not turned, any pixel format
+    video: av.VideoFrame  # as decoded: not turned, not masked, any pixel format
+    masks: Masks = NO_MASKS
 
     @property
     def width(self) -> int:
@@ -38,6 +40,11 @@ class Frame:
     def height(self) -> int:
         """Pixels, upright picture."""
         return self.stamp.height
+
+    @property
+    def for_network(self) -> Frame:
+        """What the network may see: a site may choose to mask only what people see."""
+        return self if self.masks.blind_detector else replace(self, masks=NO_MASKS)
 
     def rgb(self, width: int, height: int) -> NDArray[np.uint8]:
         """The whole upright picture, scaled: (height, width, 3) uint8 RGB, contiguous.
@@ -52,8 +59,8 @@ class Frame:
         scaled = _scalers.get(self.video, across, down).reformat(
             self.video, width=across, height=down, format="rgb24", interpolation=Interpolation.AREA, threads=1
         )
-        pixels = scaled.to_ndarray()
-        return np.ascontiguousarray(np.rot90(pixels, turns), dtype=np.uint8)
+        pixels = np.ascontiguousarray(np.rot90(scaled.to_ndarray(), turns), dtype=np.uint8)
+        return self.masks.on_rgb(pixels, (self.width, self.height)) if self.masks else pixels
 
     def jpeg(self, quality: int = 85) -> bytes:
         """The upright picture in full size as a JPEG file."""

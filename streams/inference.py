@@ -65,7 +65,8 @@ class Inference:
             self._obey()
             frames = self._board.take(self._max_batch, _WAIT_S)
             if frames:
-                for frame, detections in zip(frames, self._detector.detect(frames), strict=True):
+                pictures = [frame.for_network for frame in frames]
+                for frame, detections in zip(frames, self._detector.detect(pictures), strict=True):
                     self._judge(frame, detections)
             self._close_blind({frame.stamp.camera_id for frame in frames})
         self._obey()

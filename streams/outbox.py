@@ -54,7 +54,7 @@ class What(StrEnum):
     """What a row tells the API."""
 
     ALERT = "alert"  # body: AlertIn
-    MEDIA = "media"  # body: {"start_t", "duration_s"}, both null but for a clip
+    MEDIA = "media"  # body: {"start_t", "duration_s", "note"}, null but for a clip
     MISSING = "missing"  # body: {"reason"}
 
 
@@ -147,9 +147,14 @@ class Outbox:
         path: Path,
         start_t: float | None = None,
         duration_s: float | None = None,
+        *,
+        note: str | None = None,
     ) -> bool:
-        """Keep a piece of evidence whose file is complete on disk; False: there is word of it already."""
-        body = json.dumps({"start_t": start_t, "duration_s": duration_s})
+        """Keep a piece of evidence whose file is complete on disk; False: there is word of it already.
+
+        `note`: what it falls short of, for people.
+        """
+        body = json.dumps({"start_t": start_t, "duration_s": duration_s, "note": note})
         return self._settle(What.MEDIA, alert_id, kind, body, path)
 
     def put_missing(self, alert_id: UUID, kind: MediaKind, reason: str) -> bool:

@@ -228,7 +228,7 @@ class Reader:
             if not self._damage.trusts(stamp.t, keyframe=video.key_frame, corrupt=video.is_corrupt):
                 self._note(n_corrupt=self._health.n_corrupt + 1)
             elif self._is_due(stamp.t):
-                self._board.put(Frame(stamp, video), stop)
+                self._board.put(Frame(stamp, video, self._camera.masks), stop)
         return seen
 
     def _stamp(self, source: Source, video: av.VideoFrame, arrival: Arrival) -> Stamp | None:

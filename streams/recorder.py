@@ -19,15 +19,17 @@ from av.video.stream import VideoStream
 
 from api.schemas import MediaKind
 from detector.errors import SourceUnreadable, StorageError
-from streams.clips import Codec, Kept, VideoPacket, write_clip
+from streams.clips import Codec, Kept, Span, VideoPacket, write_clip
 from streams.evidence import Folder
 from streams.flow import Pipe
+from streams.masks import NO_MASKS, Masks
 from streams.outbox import Outbox
 
 log = logging.getLogger(__name__)
 
 MAX_RING_BYTES = 64 * 1024 * 1024
 _RETRY_S = 5.0
+_SHORT_S = 0.5  # missing at an end of a clip, from which on it is said
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class ClipRequest:
     epoch: int
     from_t: float
     until_t: float
+    masks: Masks = NO_MASKS
 
 
 @dataclass(slots=True)
@@ -61,7 +64,7 @@ class PacketRing:
         self._groups: deque[_Group] = deque()
         self._begun: tuple[int, Codec | str] | None = None  # the epoch that waits for its first keyframe
         self.n_bytes = 0
-        self.newest_t = 0.0
+        self.newest_t = 0.0  # what is shown before it has all come; with B-frames later pictures come first
 
     def begin(self, epoch: int, codec: Codec | str) -> None:
         """What comes now cannot be joined to what came before; a text says why none of it can be kept."""
@@ -69,7 +72,7 @@ class PacketRing:
 
     def add(self, packet: Kept) -> None:
         """Keep one packet, in decoding order; let go of the oldest."""
-        self.newest_t = max(self.newest_t, packet.t)
+        self.newest_t = max(self.newest_t, packet.t - packet.lag_s)
         if packet.keyframe and self._begun and isinstance(self._begun[1], Codec):
             self._groups.append(_Group(self._begun[0], self._begun[1], [packet]))
             self._begun = None
@@ -212,13 +215,14 @@ class ClipWriter:
             n_bytes = sum(len(packet.data) for packet in packets)
             try:
                 with self._folder.place(alert_id, MediaKind.CLIP, n_bytes) as part:
-                    span = write_clip(part, codec, packets, cut.request.from_t)
+                    span = write_clip(part, codec, packets, cut.request.from_t, cut.request.masks)
             except (StorageError, SourceUnreadable) as error:
                 reason = f"{error.what}: {error.got}" if error.got else error.what
             else:
                 path = self._folder.path(alert_id, MediaKind.CLIP)
+                note = shortfall(cut.request, span)
                 return lambda: self._outbox.put_media(
-                    alert_id, MediaKind.CLIP, path, span.start_t, span.duration_s
+                    alert_id, MediaKind.CLIP, path, span.start_t, span.duration_s, note=note
                 )
         log.warning("no clip camera_id=%s alert_id=%s reason=%s", cut.request.camera_id, alert_id, reason)
         return lambda: self._outbox.put_missing(alert_id, MediaKind.CLIP, reason)
@@ -231,3 +235,17 @@ class ClipWriter:
             log.error("outbox cannot be written error=%s", error)
             return False
         return True
+
+
+def shortfall(request: ClipRequest, span: Span) -> str | None:
+    """What of the wanted seconds a clip does not show, in words; None: nothing."""
+    late_s = span.start_t - request.from_t
+    early_s = request.until_t - span.start_t - span.duration_s
+    words = []
+    if late_s > _SHORT_S:
+        words.append(
+            f"short pre-roll: it begins {late_s:.1f} s later than wanted, no earlier picture was in memory"
+        )
+    if early_s > _SHORT_S:
+        words.append(f"short post-roll: it ends {early_s:.1f} s earlier than wanted, as the pictures did")
+    return "; ".join(words) or None

@@ -203,6 +203,8 @@ class Source:
             self.n_bad_packets += 1
             frames = []
         self._codec.flush_buffers()
+        for frame in frames:
+            frame.time_base = self.template.time_base  # it has no packet to take it from
         return frames
 
     def close(self) -> None:

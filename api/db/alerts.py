@@ -64,6 +64,7 @@ class MediaRow:
     n_bytes: int
     start_t: float | None
     duration_s: float | None
+    note: str = ""  # what it falls short of
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,7 @@ class AlertStore:
         """Note that a piece of evidence is on disk. Raises UnknownAlert, StorageError."""
         values = {
             "state": MediaState.READY.value,
-            "reason": "",
+            "reason": media.note,
             "bytes": media.n_bytes,
             "sha256": media.sha256,
             "start_t": media.start_t,

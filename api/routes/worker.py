@@ -13,7 +13,7 @@ from api.db.alerts import MediaRow, UnknownAlert
 from api.deps import ServiceDep, require_worker
 from api.media import MAX_UPLOAD, told_bytes
 from api.retention import Disk
-from api.schemas import AlertIn, AlertReceipt, CameraIn, HeartbeatIn, MediaKind, MissingIn, Slug
+from api.schemas import AlertIn, AlertReceipt, CameraIn, HeartbeatIn, Line, MediaKind, MissingIn, Slug
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +25,11 @@ Seconds = Annotated[float | None, Query(allow_inf_nan=False)]
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """What a clip shows: stream seconds."""
+    """What a clip shows, in stream seconds, and in words what it falls short of."""
 
     start_t: Seconds = None
     duration_s: Seconds = None
+    note: Annotated[Line, Query()] = ""
 
 
 @router.post(
@@ -75,7 +76,7 @@ async def store_media(
         full = service.retention.disk is Disk.FULL
         raise HTTPException(507 if full else 503, f"{service.retention.reason}; nothing was stored")
     saved = await service.media.save(alert_id, kind, request, sha256)
-    row = MediaRow(kind, saved.sha256, saved.n_bytes, span.start_t, span.duration_s)
+    row = MediaRow(kind, saved.sha256, saved.n_bytes, span.start_t, span.duration_s, span.note)
     await service.store.alerts.put_media(alert_id, row)
     log.info("media stored alert=%s kind=%s bytes=%d", alert_id, kind.value, saved.n_bytes)
 

@@ -37,6 +37,17 @@ def _files(api: Api) -> list[str]:
     )
 
 
+async def test_what_a_clip_falls_short_of_is_told(api: Api) -> None:
+    """A clip that is there but shorter than wanted says so in its reason; control characters are refused."""
+    await api.send()
+    note = "short pre-roll: it begins 4.0 s later than wanted"
+    assert (await _put(api, start_t="0.0", duration_s="9.0", note=note)).status_code == 204
+    reader = await api.log_in("viewer")
+    clip = (await reader.get(f"/alerts/{ALERT}")).json()["media"]["clip"]
+    assert (clip["state"], clip["reason"]) == ("ready", note)
+    assert (await _put(api, note="a\u202eb")).status_code == 422
+
+
 async def test_evidence_goes_in_and_comes_out(api: Api) -> None:
     """Each kind is stored under its alert, told in the alert, and served with its type."""
     await api.send()

@@ -88,9 +88,9 @@ class Worker:
         self._http.post("/alerts", json=alert.model_dump(mode="json")).raise_for_status()
         return str(alert.alert_id)
 
-    def send_media(self, alert_id: str, kind: str) -> None:
+    def send_media(self, alert_id: str, kind: str, note: str = "") -> None:
         data = self._evidence[kind]
-        span = {"start_t": START_T, "duration_s": SECONDS} if kind == "clip" else {}
+        span = {"start_t": START_T, "duration_s": SECONDS, "note": note} if kind == "clip" else {}
         path, sha = f"/alerts/{alert_id}/media/{kind}", hashlib.sha256(data).hexdigest()
         self._http.put(path, params=span, content=data, headers={"X-Content-SHA256": sha}).raise_for_status()
 

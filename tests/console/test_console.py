@@ -161,6 +161,17 @@ def test_an_alert_that_carries_on_leads_to_the_one_before(open_screen, worker):
         assert view.page.url.endswith(first)
 
 
+def test_a_clip_that_falls_short_says_so(open_screen, worker):
+    """A clip with less before the incident than wanted is played, and its note stands on the picture (CLP-05)."""
+    alert_id = worker.send(1)
+    worker.send_media(alert_id, "clip", "short pre-roll: it begins 4.0 s later than wanted")
+    with open_screen() as view:
+        view.open(f"#/alerts/{alert_id}")
+        view.log_in()
+        expect(view.page.locator(".stage-message")).to_contain_text("short pre-roll")
+        view.until("document.querySelector('video').readyState >= 2")
+
+
 def test_missing_evidence_says_why(open_screen, worker):
     """A clip that will never come is said so, with the worker's reason, and the page is still usable."""
     alert_id = worker.send(1)

@@ -157,6 +157,13 @@ def test_defaults_need_only_a_camera() -> None:
             ["cameras[0].zones[0]", "zone 'grass'", "cross", "edge 1"],
         ),
         (
+            {"masks": [{"name": "door", "polygon": SQUARE[:2]}]},
+            ["cameras[0].masks[0]", "corners"],
+        ),
+        ({"masks": [{"name": "door", "poligon": SQUARE}]}, ["cameras[0].masks[0].p", "1 more"]),
+        ({"masks": [{"name": "door", "polygon": SQUARE}] * 2}, ["cameras[0].masks[1]"]),
+        ({"masks_blind_detector": "no"}, ["cameras[0].masks_blind_detector"]),
+        (
             {"zones": [{"name": "grass", "polygon": SQUARE}] * 2},
             ["cameras[0].zones[1]: this zone name is taken"],
         ),
@@ -356,3 +363,17 @@ def test_the_hash_tells_what_can_change_an_alert(tmp_path: Path) -> None:
     assert changed("side_px = 448", "side_px = 640")
     assert changed("analyse_fps = 7", "analyse_fps = 5")
     assert changed("lawn.mp4", "other.mp4")
+
+
+def test_masks_belong_to_a_camera_and_its_hash() -> None:
+    """Polygons and whom they blind arrive at the camera; both can change an alert, so both change the hash."""
+    door = {"name": "door", "polygon": SQUARE}
+    site = parse_site(content(masks=[door]), Path("/site"), {})
+    masks = site.cameras[0].masks
+    assert [zone.name for zone in masks.zones] == ["door"]
+    assert (bool(masks), masks.blind_detector) == (True, True)
+    seeing = parse_site(content(masks=[door], masks_blind_detector=False), Path("/site"), {})
+    assert not seeing.cameras[0].masks.blind_detector
+    without = parse_site(content(), Path("/site"), {})
+    assert not without.cameras[0].masks
+    assert len({one.config_hash for one in (site, seeing, without)}) == 3

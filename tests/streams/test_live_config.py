@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import threading
 
+import numpy as np
 import pytest
+from PIL import Image
 from support.running import File, Running
 from support.sink import TOKEN, Sink
 from support.site import RULE, camera, gathering, write_network
@@ -202,3 +205,19 @@ def test_a_name_is_taken_without_touching_what_is_judged(sink, live, film):
     n_decoded = pulse(sink, "yard")["n_decoded"]
     assert sink.wait_for(lambda: pulse(sink, "yard")["n_decoded"] > n_decoded, SOON_S)
     assert not told(sink, "yard", "closed")
+
+
+def test_a_new_mask_is_in_force_on_the_running_camera(film, sink, live):
+    """A mask that is drawn while the camera is watched begins it anew, and its pictures hide what is under it."""
+    file, _ = live(watching(film, "yard"))
+
+    def brightest():
+        """Along the lower edge of the newest tile, where the film's clock walks."""
+        return np.asarray(Image.open(io.BytesIO(sink.pictures["yard"])))[615:].max()
+
+    assert sink.wait_for(lambda: "yard" in sink.pictures, SOON_S)
+    assert brightest() > 60
+    file.write(
+        watching(film, "yard", masks=[{"name": "clock", "polygon": [[0, 0.95], [1, 0.95], [1, 1], [0, 1]]}])
+    )
+    assert sink.wait_for(lambda: brightest() < 40, SOON_S)

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
@@ -484,3 +485,15 @@ def test_a_silent_camera_ends_within_the_limit(monkeypatch: pytest.MonkeyPatch, 
             open_source(address_of(url, "", "", Path())).read()
         assert time.monotonic() - began_s < 4.0
         assert bool(requests)
+
+
+def test_the_last_pictures_keep_their_time(tmp_path: Path) -> None:
+    """What a decoder gives only at the end of a file with B-frames is told with its time."""
+    source = open_source(file(write_video(tmp_path / "b.mp4", n=20, fps=10, b_frames=2)))
+    with suppress(SourceEnded):
+        while True:
+            source.decode(source.read())
+    times = [video.time for video in source.flush()]
+    source.close()
+    assert times == pytest.approx([2.0 - (len(times) - k) / 10 for k in range(len(times))])
+    assert times

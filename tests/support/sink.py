@@ -23,6 +23,7 @@ class Sink:
         self.alerts: dict[tuple[str, str, int], dict] = store.alerts if store else {}
         self.media: dict[tuple[str, str], bytes | str] = store.media if store else {}
         self.spans: dict[tuple[str, str], tuple[float, float]] = store.spans if store else {}
+        self.notes: dict[tuple[str, str], str] = store.notes if store else {}
         self.log: list[str] = store.log if store else []
         self.beats: list[dict] = []
         self.cameras: dict[str, dict] = {}
@@ -70,7 +71,7 @@ class Sink:
         if status := self.verdict(address.path, body):
             return status
         if parts[0] == "alerts" and len(parts) > 1:
-            query = {key: float(values[0]) for key, values in parse_qs(address.query).items()}
+            query = {key: values[0] for key, values in parse_qs(address.query).items()}
             return self._evidence(parts[1:], query, body, sha256)
         match method, parts:
             case "POST", ["alerts"]:
@@ -88,7 +89,7 @@ class Sink:
                 self.pictures[camera_id] = body
         return 204
 
-    def _evidence(self, parts: list[str], query: dict[str, float], body: bytes, sha256: str) -> int:
+    def _evidence(self, parts: list[str], query: dict[str, str], body: bytes, sha256: str) -> int:
         alert_id, _, kind, *missing = parts
         if not any(key[0] == alert_id for key in self.alerts):
             return 404
@@ -97,7 +98,8 @@ class Sink:
         self.n_repeats += (alert_id, kind) in self.media
         self.media[alert_id, kind] = json.loads(body)["reason"] if missing else body
         if query:
-            self.spans[alert_id, kind] = (query["start_t"], query["duration_s"])
+            self.spans[alert_id, kind] = (float(query["start_t"]), float(query["duration_s"]))
+            self.notes[alert_id, kind] = query.get("note", "")
         return 204
 
 

@@ -59,6 +59,7 @@ export function provenanceList(detail, zone) {
       line("Network hash", code(p.model_sha256)),
       line("Rule", `${detail.rule}, version ${p.rule_version}`),
       line("Configuration", code(p.config_hash)),
+      line("Privacy masks", p.mask_version ? code(p.mask_version) : "none"),
       line("Run", code(p.run_id)),
       line("Software", p.software),
       line("Tracks", detail.track_ids.length > 12 ? `${detail.track_ids.slice(0, 12).join(", ")} …` : detail.track_ids.join(", ")),

@@ -79,7 +79,7 @@ export class Player extends EventTarget {
     this.#video = h("video", { src: clipUrl(detail.alert_id), playsinline: true, preload: "auto", "aria-label": "Clip of the alert" });
     this.#video.muted = true;
     put(this.#picture, this.#video);
-    this.#tell("");
+    this.#tell(clip.reason);
     this.#boxes = overlay ? new Boxes(overlay, detail.track_ids) : null;
     put(this.#drawn, this.#boxes?.node);
     this.#transport.offer("boxes", Boolean(overlay));
