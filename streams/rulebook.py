@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from detector.lines import Line
 from detector.rules.base import Rule
+from detector.rules.crossing import Crossing, CrossingParams
 from detector.rules.gathering import Gathering, GatheringParams
 from detector.rules.loitering import Loitering, LoiteringParams
 from detector.rules.occupancy import Forbidden, ForbiddenParams, Occupancy, OccupancyParams
@@ -21,7 +22,7 @@ class Entry:
     """One kind of rule."""
 
     params: type[Any]  # its own Params
-    make: Callable[[Any, Zone | None, Line | None], Rule]
+    make: Callable[[Any, Zone | None, Any], Rule]  # of its Params, its zone, and its line where it needs one
     in_zone: bool = True  # it can look at a zone
     at_line: bool = False  # it needs a line
 
@@ -31,6 +32,9 @@ RULES: Mapping[str, Entry] = {
     "loitering": Entry(LoiteringParams, lambda params, zone, _: Loitering(params, zone)),
     "occupancy": Entry(OccupancyParams, lambda params, zone, _: Occupancy(params, zone)),
     "forbidden": Entry(ForbiddenParams, lambda params, zone, _: Forbidden(params, zone)),
+    "crossing": Entry(
+        CrossingParams, lambda params, _, line: Crossing(params, line), in_zone=False, at_line=True
+    ),
 }
 
 

@@ -56,6 +56,7 @@ user = "viewer"
 password = "p@ss/word"
 """
 
+DOOR = {"name": "door", "points": [[0.1, 0.5], [0.9, 0.5]]}
 SQUARE = [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]]
 
 
@@ -213,6 +214,22 @@ def test_defaults_need_only_a_camera() -> None:
         (
             {"analyse_fps": 0.25},
             ["cameras[0].rules[0].gap_s: shorter than the time between two pictures", "at least 4", "got 2"],
+        ),
+        (
+            {"rules": [{"rule": "crossing"}]},
+            ["cameras[0].rules[0].line: missing", "[[cameras.lines]]"],
+        ),
+        (
+            {"rules": [{"rule": "crossing", "line": "gate"}], "lines": [DOOR]},
+            ["cameras[0].rules[0].line: no such line", "wanted door", "got 'gate'"],
+        ),
+        (
+            {"rules": [{"rule": "crossing", "line": "door", "zone": "grass"}], "lines": [DOOR]},
+            ["cameras[0].rules[0].zone: unknown key"],
+        ),
+        (
+            {"rules": [{"rule": "crossing", "line": "door", "direction": "up"}], "lines": [DOOR]},
+            ["cameras[0].rules[0].direction", "'both', 'to_right' or 'to_left'", "got 'up'"],
         ),
         ({"lines": [{"name": "door", "points": [[0, 0]]}]}, ["cameras[0].lines[0].points"]),
         ({"lines": [{"name": "door", "points": [[0, 0], [0, 2]]}]}, ["cameras[0].lines[0]", "corner 2"]),
@@ -406,8 +423,9 @@ def test_terms_and_places_of_a_rule() -> None:
     site = parse_site(
         content(
             timezone="Europe/Berlin",
-            lines=[{"name": "door", "points": [[0.1, 0.5], [0.9, 0.5]]}],
+            lines=[DOOR],
             rules=[
+                {"rule": "crossing", "line": "door"},
                 {"rule": "gathering", "active": ["Mon-Fri 18:00-06:00", "Sat-Sun"], "severity": "high"},
                 {"rule": "gathering", "active": ["Mon-Fri 06:00-18:00"], "min_people": 8},
             ],
@@ -418,7 +436,8 @@ def test_terms_and_places_of_a_rule() -> None:
     assert site.rejected == ()
     (camera,) = site.cameras
     assert [line.name for line in camera.lines] == ["door"]
-    night, day = camera.build_rules()
+    door, night, day = camera.build_rules()
+    assert (door.name, door.zone) == ("crossing", "door")
     assert (night.params["active"], night.params["severity"]) == ("Mon-Fri 18:00-06:00, Sat-Sun", "high")
     assert (day.name, day.params["min_people"], "severity" in day.params) == ("gathering", 8, False)
 
