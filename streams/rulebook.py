@@ -11,8 +11,10 @@ from detector.lines import Line
 from detector.rules.base import Rule
 from detector.rules.crossing import Crossing, CrossingParams
 from detector.rules.gathering import Gathering, GatheringParams
+from detector.rules.left_behind import LeftBehind, LeftBehindParams
 from detector.rules.loitering import Loitering, LoiteringParams
 from detector.rules.occupancy import Forbidden, ForbiddenParams, Occupancy, OccupancyParams
+from detector.rules.pace import Running, RunningParams, WrongWay, WrongWayParams
 from detector.rules.scheduled import Scheduled, Terms
 from detector.zones import Zone
 
@@ -32,6 +34,9 @@ RULES: Mapping[str, Entry] = {
     "loitering": Entry(LoiteringParams, lambda params, zone, _: Loitering(params, zone)),
     "occupancy": Entry(OccupancyParams, lambda params, zone, _: Occupancy(params, zone)),
     "forbidden": Entry(ForbiddenParams, lambda params, zone, _: Forbidden(params, zone)),
+    "running": Entry(RunningParams, lambda params, zone, _: Running(params, zone)),
+    "wrong_way": Entry(WrongWayParams, WrongWay, at_line=True),
+    "left_behind": Entry(LeftBehindParams, lambda params, zone, _: LeftBehind(params, zone)),
     "crossing": Entry(
         CrossingParams, lambda params, _, line: Crossing(params, line), in_zone=False, at_line=True
     ),
