@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import re
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -46,6 +47,7 @@ _FORMATS = (
 _MAX_BAD_READS = 50  # in a row; more is not a damaged packet but a damaged stream
 _AHEAD = 32  # packets read before they are wanted
 _MICRO = 1_000_000
+_PRFT = struct.Struct("=qi")  # FFmpeg's AVProducerReferenceTime: wall clock in microseconds, flags
 
 VideoPacket: TypeAlias = "av.Packet[VideoStream]"
 Transport = Literal["tcp", "udp"]
@@ -178,6 +180,17 @@ class Source:
         """Whether a packet is known to be broken, or to refer to one that never came. Call it for each."""
         lost = self._references is not None and self._references.misses_reference(bytes(packet))
         return packet.is_corrupt or lost
+
+    def camera_clock_s(self, packet: VideoPacket) -> float | None:
+        """When the camera says it took a packet's picture, Unix seconds; None: it does not say.
+
+        Over RTSP it says so in its sender reports, some seconds after the start. It is never used as a time:
+        a camera without a battery begins in 1970.
+        """
+        if not packet.has_sidedata("prft"):
+            return None
+        micros: int = _PRFT.unpack_from(bytes(packet.get_sidedata("prft")))[0]
+        return micros / _MICRO
 
     def decode(self, packet: VideoPacket, *, wanted: bool = True) -> list[av.VideoFrame]:
         """The pictures that come out when `packet` goes in, mostly one. A bad packet is counted.

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from support.footage import join, noise, write_raw, write_ts, write_video
 from support.reading import NOON, FakeTime, Run, Sink, camera, live_camera, run, times
 
 from api.schemas import CameraState
-from benchmarks.rtsp import GstServer, missing, silent_camera
+from benchmarks.rtsp import GstServer, faketime_library, missing, silent_camera
 from detector.errors import SourceUnreachable, SourceUnreadable, Trouble
 from streams.config import Camera
 from streams.reader import STOPPED, Limits, Outside
@@ -434,3 +434,24 @@ def test_a_camera_that_dies_comes_back(caplog: pytest.LogCaptureFixture) -> None
     for secret in ("s3cret", "u:s3"):
         assert secret not in caplog.text
         assert secret not in str(running.states)
+
+
+@pytest.mark.rtsp
+@needs_gst
+@pytest.mark.skipif(not faketime_library(), reason="faketime is not installed")
+@pytest.mark.parametrize("clock", ["@1970-01-02 00:00:00", "@2038-01-19 03:14:05"])
+def test_a_cameras_clock_is_noted_and_never_used(clock: str, caplog: pytest.LogCaptureFixture) -> None:
+    """At 1970 or over the end of 2038: pictures carry the host's time, the offset is told (ING-13)."""
+    with GstServer(clock=clock) as server:
+        running = run(live_camera(server.url), clock=Clock())
+        running.take_until(lambda: running.reader.health.clock_offset_s is not None)
+        running.take_until(lambda: len(running.stamps) > 60)
+        running.stop()
+    now = datetime.now(UTC)
+    assert all(now - timedelta(minutes=2) < stamp.at <= now for stamp in running.stamps)
+    assert times(running.stamps) == sorted(set(times(running.stamps)))
+    assert {stamp.epoch for stamp in running.stamps} == {0}
+    # GStreamer's sender reports stop at the end of the first NTP era.
+    wrong = min(datetime.fromisoformat(clock[1:] + "+00:00"), datetime(2036, 2, 7, 6, 28, 16, tzinfo=UTC))
+    assert running.reader.health.clock_offset_s == pytest.approx((wrong - now).total_seconds(), abs=120)
+    assert "the camera's clock is wrong" in caplog.text
