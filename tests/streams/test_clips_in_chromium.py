@@ -120,7 +120,7 @@ ROWS = {
 def record(source, folder, *requests, masks=NO_MASKS):
     """Read a file as the worker does and write the clips asked for: (epoch, from, until) -> (path, span)."""
     asked, cuts, stop = Pipe(10), Pipe(10), threading.Event()
-    recorder = Recorder(PacketRing(60.0), asked, cuts, stop)
+    recorder = Recorder(PacketRing(60.0), asked, cuts, stop, "yard")
     content = {"cameras": [{"id": "yard", "source": str(source), "pace": "fast"}]}
     camera = parse_site(content, folder).cameras[0]
     Reader(camera, Board(), recorder, lambda health: None).run(stop)
