@@ -136,6 +136,12 @@ class Source:
         self.address = address
         self.template = stream  # valid until `close`
         self.fps = usable_fps(*(float(r) if r else None for r in (stream.guessed_rate, stream.average_rate)))
+        self.codec_name = stream.codec_context.name
+        self.others = tuple(
+            f"{other.type} {other.codec_context.name if other.codec_context else 'unknown'}"
+            for other in container.streams
+            if other.index != stream.index
+        )
         self.n_bad_reads = 0
         self.n_bad_packets = 0
         self._container = container
@@ -225,8 +231,8 @@ class Source:
         self._container.close()
 
 
-def open_source(address: Address) -> Source:
-    """Open a file or a camera, within about two times LIMIT_S.
+def open_source(address: Address, *, sound: bool = False) -> Source:
+    """Open a file or a camera, within about two times LIMIT_S. `sound`: ask an RTSP camera for all it has.
 
     Raises SourceUnreachable, or SourceUnreadable: not a video, no video in it, or a codec that is not known.
     """
@@ -237,7 +243,7 @@ def open_source(address: Address) -> Source:
         container = av.open(
             address.url,
             format=_DEVICES if address.device else None,
-            options=_options(address),
+            options=_options(address, sound=sound),
             timeout=(LIMIT_S, LIMIT_S),
             metadata_errors="replace",
             hwaccel=hardware.decoding_on(address.decoder),
@@ -251,7 +257,7 @@ def open_source(address: Address) -> Source:
         raise
 
 
-def _options(address: Address) -> dict[str, str]:
+def _options(address: Address, *, sound: bool) -> dict[str, str]:
     """What libavformat may do: nothing but the protocols that this kind of address needs."""
     if address.device:
         return {}
@@ -266,7 +272,7 @@ def _options(address: Address) -> dict[str, str]:
     if scheme.startswith("rtsp"):
         return options | {
             "rtsp_transport": address.transport,
-            "allowed_media_types": "video",
+            "allowed_media_types": "video+audio+data" if sound else "video",
             "timeout": str(int(LIMIT_S * _MICRO)),
             "protocol_whitelist": "rtsp,rtsps,rtp,srtp,tcp,udp,tls,crypto",
         }
