@@ -150,7 +150,7 @@ def _watch(source: Source, survey: Survey, seconds: float, clock: Clock) -> str:
     """Read for so many seconds; returns what ended it before that, "" if nothing did."""
     timeline = Timeline()
     began_s = clock.monotonic()
-    timeline.connect(live=source.address.live, fps=source.fps, arrival_s=began_s)
+    timeline.connect(live=source.address.live, fps=source.fps, arrival_s=began_s, timed=source.timed)
     newest_dts: int | None = None
     while clock.monotonic() - began_s < seconds:
         try:

@@ -168,7 +168,9 @@ class Reader:
 
     def _read(self, source: Source, link: _Link, stop: threading.Event) -> None:
         arrival_s = self._clock.monotonic()
-        self._timeline.connect(live=source.address.live, fps=source.fps, arrival_s=arrival_s)
+        self._timeline.connect(
+            live=source.address.live, fps=source.fps, arrival_s=arrival_s, timed=source.timed
+        )
         self._note(decoder=source.decoder)
         self._start_epoch(source)
         errors, decoded = self._health.n_decode_errors, self._health.n_decoded

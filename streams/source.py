@@ -142,6 +142,9 @@ class Source:
             for other in container.streams
             if other.index != stream.index
         )
+        # A stream of JPEGs has no times; its demuxer counts them at 25 a second, whatever the camera sends.
+        self.timed = container.format.name != "mpjpeg"
+        self._began = False  # whether a packet has come
         self.n_bad_reads = 0
         self.n_bad_packets = 0
         self._container = container
@@ -170,8 +173,9 @@ class Source:
                     raise _no_data(self.address) from None
                 continue
             except av.FFmpegError as error:
-                raise _map(error, self.address, began_s) from None
+                raise self._broken(_map(error, self.address, began_s)) from None
             if packet is not None and not _is_flush(packet):
+                self._began = True
                 return packet
             if not self.address.live:
                 raise SourceEnded("the file has ended", where=self.address.shown)
@@ -181,6 +185,12 @@ class Source:
                 "the stream was ended by the camera", trouble=Trouble.LOST, where=self.address.shown
             )
         raise SourceUnreachable("nothing but damaged data", where=self.address.shown)
+
+    def _broken(self, error: SourceError) -> SourceError:
+        """A camera that was running and now fails for no reason that is known has broken off."""
+        if self.address.live and self._began and error.trouble is Trouble.UNREADABLE:
+            error.trouble = Trouble.LOST
+        return error
 
     def is_damaged(self, packet: VideoPacket) -> bool:
         """Whether a packet is known to be broken, or to refer to one that never came. Call it for each."""
