@@ -32,7 +32,7 @@ from streams.source import Address, Transport, address_of
 
 Pace = Literal["realtime", "fast"]
 
-_SECRET_KEYS = frozenset({"source", "host", "path", "user", "password"})
+_SECRET_KEYS = frozenset({"source", "evidence_source", "host", "path", "user", "password"})
 _MAX_FILE_BYTES = 4_000_000
 
 # The rules a camera can have: their parameters, and how one is made.
@@ -118,6 +118,9 @@ class _CameraSection(_Section):
     host: Annotated[str, Field(pattern=r"^[^\s/@\[\]]*$")] = ""  # an IPv6 address without brackets
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     path: SecretStr = SecretStr("")  # as in a URL; some cameras log in by it
+    evidence_source: SecretStr = SecretStr(
+        ""
+    )  # a second stream of the same camera, for clips; live ones only
     transport: Transport = "tcp"  # of RTSP; udp: less delay, lost packets
     tls_verify: bool = True
     tls_ca_file: Path | None = Field(default=None, strict=False)
@@ -151,6 +154,7 @@ class Camera:
     id: str
     name: str  # for people
     address: Address  # where to connect, with the login
+    evidence: Address | None = None  # a second stream that is kept for clips; None: the judged one is
     timezone: str = "UTC"  # IANA name
     analyse_fps: float = 5.0  # pictures a second that are analysed; more: finer tracks, more computing
     pace: Pace = "realtime"  # of a file: by its own times, or as fast as it is analysed
@@ -279,14 +283,15 @@ def _camera(table: object, at: str, folder: Path, environ: Mapping[str, str]) ->
         ) from None
     slot = told.id.upper().replace("-", "_")
     password = environ.get(f"WATCHPOST_CAMERA_{slot}_PASSWORD") or told.password.get_secret_value()
+    user = told.user.get_secret_value()
     with _named(f"{at}.source"):
-        address = replace(
-            address_of(_source_of(told), told.user.get_secret_value(), password, folder),
-            transport=told.transport,
-            tls_verify=told.tls_verify,
-            tls_ca_file=None if told.tls_ca_file is None else folder / told.tls_ca_file,
-            decoder=told.decoder,
-        )
+        address = _reached(address_of(_source_of(told), user, password, folder), told, folder)
+    evidence = None
+    if source := told.evidence_source.get_secret_value():
+        with _named(f"{at}.evidence_source"):
+            evidence = _reached(address_of(source, user, password, folder), told, folder)
+            if not (evidence.live and address.live):
+                raise ConfigError("two streams of a file", wanted="a live camera's second stream")
     zones = _zones(told.zones, f"{at}.zones")
     masks = _zones(told.masks, f"{at}.masks")
     choices: list[RuleChoice] = []
@@ -302,6 +307,7 @@ def _camera(table: object, at: str, folder: Path, environ: Mapping[str, str]) ->
         id=told.id,
         name=told.name or told.id,
         address=address,
+        evidence=evidence,
         timezone=told.timezone,
         analyse_fps=told.analyse_fps,
         pace=told.pace,
@@ -321,6 +327,17 @@ def _zones(tables: Iterable[_ZoneSection], at: str) -> dict[str, Zone]:
                 raise ConfigError("this zone name is taken", wanted="a name of its own", got=repr(table.name))
             zones[table.name] = Zone(table.name, tuple((x, y) for x, y in table.polygon))
     return zones
+
+
+def _reached(address: Address, told: _CameraSection, folder: Path) -> Address:
+    """An address, and how the camera's streams are reached and decoded."""
+    return replace(
+        address,
+        transport=told.transport,
+        tls_verify=told.tls_verify,
+        tls_ca_file=None if told.tls_ca_file is None else folder / told.tls_ca_file,
+        decoder=told.decoder,
+    )
 
 
 def _source_of(told: _CameraSection) -> str:
@@ -434,5 +451,6 @@ def _hash_of(detector: DetectorSection, cameras: Iterable[Camera]) -> str:
     for camera in cameras:
         address = camera.address
         place = address.shown if address.live else Path(address.url).name
-        content["cameras"].append({**asdict(camera), "address": place})
+        kept = camera.evidence.shown if camera.evidence else None
+        content["cameras"].append({**asdict(camera), "address": place, "evidence": kept})
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

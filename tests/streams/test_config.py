@@ -199,6 +199,12 @@ def test_defaults_need_only_a_camera() -> None:
         ({"blind": {"hold": 5}}, ["cameras[0].blind.hold: unknown key", "Did you mean 'hold_s'?"]),
         ({"blind": {"hold_s": -1.0}}, ["cameras[0].blind.hold_s: out of range"]),
         ({"blind": {"enabled": "no"}}, ["cameras[0].blind.enabled", "boolean"]),
+        ({"evidence_source": "rtsp://cam/main"}, ["cameras[0].evidence_source: two streams of a file"]),
+        (
+            {"source": "rtsp://c/s", "evidence_source": "secret.mp4"},
+            ["evidence_source: two streams of a file"],
+        ),
+        ({"source": "rtsp://c/s", "evidence_source": "rtsp://u:secret@x:y/"}, ["evidence_source: not a URL"]),
         ({"source": "gopher://x/secret"}, ["cameras[0].source", "rtsp"]),
         ({"user": "u", "password": "secret"}, ["cameras[0].source: a file has no login"]),
         ({"host": "10.0.0.5"}, ["cameras[0].source: no one address", "host with scheme", "got both"]),
@@ -235,6 +241,14 @@ def test_an_address_in_parts_is_joined_once(told: dict[str, Any], url: str) -> N
     camera = parse_site({"cameras": [{"id": "a"} | told]}, Path("/site"), {}).cameras[0]
     assert camera.address.url == url
     assert camera.address.live
+
+
+def test_a_second_stream_shares_login_and_way() -> None:
+    """The same user, password, transport and trust."""
+    told = {"source": "rtsp://cam/sub", "evidence_source": "rtsp://cam/main", "user": "u", "password": "p"}
+    camera = parse_site(content(**told, transport="udp"), Path("/site"), {}).cameras[0]
+    assert camera.evidence is not None
+    assert (camera.evidence.url, camera.evidence.transport) == ("rtsp://u:p@cam/main", "udp")
 
 
 def test_how_a_camera_is_reached_is_told_with_its_address() -> None:
