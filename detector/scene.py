@@ -68,6 +68,7 @@ class Scene:
             feet=feet,
             body_px=self._scale.body_px(feet),
             depth_gain=self._scale.depth_gain(feet),
+            objects=detections[detections.kinds != Kind.PERSON],
         )
         view = View(
             observation, {link: grouper.step(observation) for link, grouper in self._groupers.items()}

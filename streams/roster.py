@@ -130,7 +130,7 @@ class Roster:
             self._leaving.append(lookout)
             lookout.stage.stop(0.0)
             return reason
-        if (before.zones, before.rules, before.blind) == (camera.zones, camera.rules, camera.blind):
+        if _judged_alike(before, camera):
             lookout.watched = replace(watched, camera=camera, told_size=None)
             return ""
         log.info("%s camera_id=%s", RULES_CHANGED, before.id)
@@ -159,6 +159,12 @@ class Roster:
         self._orders.put(Orders(analyses, self._run, reasons), self._abandon)
 
 
+def _judged_alike(before: Camera, after: Camera) -> bool:
+    """Whether zones, lines, rules and the limits of blindness are the same."""
+    places = (before.zones, before.lines) == (after.zones, after.lines)
+    return places and (before.rules, before.blind) == (after.rules, after.blind)
+
+
 def _same_pictures(before: Camera, after: Camera) -> bool:
     """Whether only what is said and judged of the pictures differs, and enough of them are kept for clips."""
     told = replace(
@@ -166,6 +172,7 @@ def _same_pictures(before: Camera, after: Camera) -> bool:
         name=after.name,
         timezone=after.timezone,
         zones=after.zones,
+        lines=after.lines,
         rules=after.rules,
         blind=after.blind,
     )

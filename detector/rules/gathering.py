@@ -15,13 +15,12 @@ from dataclasses import asdict, dataclass
 
 from detector.errors import ConfigError, check_range
 from detector.groups import Group
-from detector.rules.base import History, Summary, Timing, View
-from detector.types import I64, SEVERITY_ORDER, Fact, Finding, Phase, Severity
+from detector.rules.base import History, Summary, Timing, View, one_up
+from detector.types import I64, Fact, Finding, Phase, Severity
 from detector.zones import Zone
 
 _CALMER = 1.36  # a moving group counts as standing again below max_speed / this, so that it does not flicker
 _N_LOOKS = 40  # looks at who was there, spread over the hold time
-_STEPS = sorted(SEVERITY_ORDER, key=SEVERITY_ORDER.__getitem__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +108,7 @@ class Gathering:
 
     def severity(self, finding: Finding, dwell_s: float) -> Severity:
         """Give the finding's severity, one step higher once it has lasted `long_s`."""
-        return _up(finding.severity, dwell_s >= self._p.long_s)
+        return one_up(finding.severity) if dwell_s >= self._p.long_s else finding.severity
 
     def summary(self, history: History, phase: Phase) -> Summary:
         """Tell the gathering so far."""
@@ -173,7 +172,9 @@ class Gathering:
     def _finding(self, view: View, group: Group, rows: I64, moving: bool) -> Finding:
         boxes = view.obs.tracks.boxes[rows]
         n = len(rows)
-        large = n >= self._p.large_factor * self._p.min_people
+        severity = Severity.LOW if moving else Severity.MEDIUM
+        if n >= self._p.large_factor * self._p.min_people:
+            severity = one_up(severity)
         low, high = boxes[:, :2].min(axis=0).tolist(), boxes[:, 2:].max(axis=0).tolist()
         return Finding(
             rule=self.name,
@@ -181,7 +182,7 @@ class Gathering:
             zone=self.zone,
             track_ids=tuple(view.obs.tracks.ids[rows].tolist()),
             score=min(1.0, n / (2 * self._p.min_people)) * (0.5 if moving else 1.0),
-            severity=_up(Severity.LOW if moving else Severity.MEDIUM, large),
+            severity=severity,
             facts={
                 "n_people": n,
                 "spread_bh": group.spread_bh,
@@ -191,8 +192,3 @@ class Gathering:
             },
             box=(low[0], low[1], high[0], high[1]),
         )
-
-
-def _up(severity: Severity, raised: bool) -> Severity:
-    """Give the next higher severity if `raised`; high stays high."""
-    return _STEPS[min(SEVERITY_ORDER[severity] + raised, len(_STEPS) - 1)]

@@ -56,6 +56,7 @@ user = "viewer"
 password = "p@ss/word"
 """
 
+DOOR = {"name": "door", "points": [[0.1, 0.5], [0.9, 0.5]]}
 SQUARE = [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]]
 
 
@@ -196,6 +197,44 @@ def test_defaults_need_only_a_camera() -> None:
             ["cameras[0].rules[0].gap_s", "less than hold_s"],
         ),
         ({"rules": [{"rule": "gathering"}] * 2}, ["cameras[0].rules[1]: the same rule twice"]),
+        (
+            {"rules": [{"rule": "gathering", "active": ["Mon-Fry"]}]},
+            ["cameras[0].rules[0].active: no such day", "'Mon-Fry'"],
+        ),
+        ({"rules": [{"rule": "gathering", "active": "Sat"}]}, ["cameras[0].rules[0].active: not a list"]),
+        ({"rules": [{"rule": "gathering", "raised": []}]}, ["cameras[0].rules[0].raised: no times"]),
+        (
+            {"rules": [{"rule": "gathering", "severity": "dire"}]},
+            ["cameras[0].rules[0].severity: no such severity", "low, medium, high", "'dire'"],
+        ),
+        (
+            {"rules": [{"rule": "gathering", "line": "door"}]},
+            ["cameras[0].rules[0].line: unknown key"],
+        ),
+        (
+            {"analyse_fps": 0.25},
+            ["cameras[0].rules[0].gap_s: shorter than the time between two pictures", "at least 4", "got 2"],
+        ),
+        (
+            {"rules": [{"rule": "crossing"}]},
+            ["cameras[0].rules[0].line: missing", "[[cameras.lines]]"],
+        ),
+        (
+            {"rules": [{"rule": "crossing", "line": "gate"}], "lines": [DOOR]},
+            ["cameras[0].rules[0].line: no such line", "wanted door", "got 'gate'"],
+        ),
+        (
+            {"rules": [{"rule": "crossing", "line": "door", "zone": "grass"}], "lines": [DOOR]},
+            ["cameras[0].rules[0].zone: unknown key"],
+        ),
+        (
+            {"rules": [{"rule": "crossing", "line": "door", "direction": "up"}], "lines": [DOOR]},
+            ["cameras[0].rules[0].direction", "'both', 'to_right' or 'to_left'", "got 'up'"],
+        ),
+        ({"lines": [{"name": "door", "points": [[0, 0]]}]}, ["cameras[0].lines[0].points"]),
+        ({"lines": [{"name": "door", "points": [[0, 0], [0, 2]]}]}, ["cameras[0].lines[0]", "corner 2"]),
+        ({"lines": [{"name": "grass", "points": [[0, 0], [1, 1]]}]}, ["lines[0].name: this name is taken"]),
+        ({"lines": [{"name": "door", "pints": []}]}, ["cameras[0].lines[0].p"]),
         ({"blind": {"hold": 5}}, ["cameras[0].blind.hold: unknown key", "Did you mean 'hold_s'?"]),
         ({"blind": {"hold_s": -1.0}}, ["cameras[0].blind.hold_s: out of range"]),
         ({"blind": {"enabled": "no"}}, ["cameras[0].blind.enabled", "boolean"]),
@@ -391,3 +430,39 @@ def test_masks_belong_to_a_camera_and_its_hash() -> None:
     without = parse_site(content(), Path("/site"), {})
     assert not without.cameras[0].masks
     assert len({one.config_hash for one in (site, seeing, without)}) == 3
+
+
+def test_terms_and_places_of_a_rule() -> None:
+    """Schedule and severity are chosen for any rule; one rule may look at one zone at two different times."""
+    site = parse_site(
+        content(
+            timezone="Europe/Berlin",
+            lines=[DOOR],
+            rules=[
+                {"rule": "crossing", "line": "door"},
+                {"rule": "gathering", "active": ["Mon-Fri 18:00-06:00", "Sat-Sun"], "severity": "high"},
+                {"rule": "gathering", "active": ["Mon-Fri 06:00-18:00"], "min_people": 8},
+            ],
+        ),
+        Path(),
+        {},
+    )
+    assert site.rejected == ()
+    (camera,) = site.cameras
+    assert [line.name for line in camera.lines] == ["door"]
+    door, night, day = camera.build_rules()
+    assert (door.name, door.zone) == ("crossing", "door")
+    assert (night.params["active"], night.params["severity"]) == ("Mon-Fri 18:00-06:00, Sat-Sun", "high")
+    assert (day.name, day.params["min_people"], "severity" in day.params) == ("gathering", 8, False)
+
+
+def test_a_schedule_is_part_of_the_configurations_hash() -> None:
+    """Another time, another severity or another time zone of a scheduled rule is another configuration."""
+    rules = [
+        {"rule": "gathering"},
+        {"rule": "gathering", "active": ["Sat"]},
+        {"rule": "gathering", "active": ["Sun"]},
+        {"rule": "gathering", "severity": "low"},
+    ]
+    hashes = {parse_site(content(rules=[rule]), Path(), {}).config_hash for rule in rules}
+    assert len(hashes) == 4
