@@ -1,6 +1,6 @@
 """One camera's judgement: detections in, alerts out.
 
-    detections -> Tracker -> BodyScale -> Observation -> Grouper -> rules -> Episodes -> alerts
+    detections -> Tracker -> BodyScale | Calibration -> Observation -> Grouper -> rules -> Episodes -> alerts
 
 Holds no logic of its own but the order of things and what a new epoch resets.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from detector.boxes import feet as feet_of
+from detector.calibration import Calibration
 from detector.episodes import Episodes
 from detector.ground import BodyScale
 from detector.groups import Grouper, GrouperParams
@@ -43,11 +44,13 @@ class Scene:
         run_id: UUID,
         rules: Sequence[Rule],
         tracker_params: TrackerParams = TrackerParams(),
+        calibration: Calibration | None = None,
     ) -> None:
         self._camera_id = camera_id
         self._rules = tuple(rules)
         self._tracker = Tracker(tracker_params)
         self._scale = BodyScale()
+        self._calibration = calibration
         links = sorted({link for rule in rules for link in rule.links_bh})
         self._groupers = {link: Grouper(GrouperParams(link_bh=link)) for link in links}
         self._episodes = Episodes(run_id, camera_id, self._rules)
@@ -60,15 +63,7 @@ class Scene:
         alerts = self._begin(stamp)
         tracks = self._tracker.step(stamp, detections[detections.kinds == Kind.PERSON])
         tracks = tracks[tracks.kinds == Kind.PERSON]
-        self._scale.step(tracks, stamp)
-        feet = feet_of(tracks.boxes, stamp.width, stamp.height)
-        observation = Observation(
-            stamp=stamp,
-            tracks=tracks,
-            feet=feet,
-            body_px=self._scale.body_px(feet),
-            depth_gain=self._scale.depth_gain(feet),
-        )
+        observation = self._observe(stamp, tracks)
         view = View(
             observation, {link: grouper.step(observation) for link, grouper in self._groupers.items()}
         )
@@ -78,6 +73,22 @@ class Scene:
     def end(self, reason: str) -> list[Alert]:
         """Close what is open with `end_reason` = reason ("source ended", "service stopped")."""
         return self._episodes.end(reason)
+
+    def _observe(self, stamp: Stamp, tracks: Tracks) -> Observation:
+        """Put people on the ground: in metres where that is known, else in body heights."""
+        feet = feet_of(tracks.boxes, stamp.width, stamp.height)
+        if self._calibration is None:
+            self._scale.step(tracks, stamp)
+            return Observation(stamp, tracks, feet, self._scale.body_px(feet), self._scale.depth_gain(feet))
+        size = stamp.width, stamp.height
+        return Observation(
+            stamp,
+            tracks,
+            feet,
+            self._calibration.body_px(feet, *size),
+            self._calibration.depth_gain(feet, *size),
+            self._calibration.place(feet, tracks.velocity, *size),
+        )
 
     def _begin(self, stamp: Stamp) -> list[Alert]:
         """Check the stamp; at a new epoch close what is open and forget what was seen."""

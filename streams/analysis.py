@@ -122,7 +122,7 @@ class Analysis:
         self.newest: Frame | None = None  # the last analysed picture; other threads may read it
         self.retired = False  # set once nothing more comes of it; other threads may read it
         self._camera, self._run, self._desk = camera, run, desk
-        self._scene = Scene(camera.id, run.run_id, camera.build_rules())
+        self._scene = Scene(camera.id, run.run_id, camera.build_rules(), calibration=camera.ground)
         self._health = health
         self._sentinel = Sentinel(run.run_id, camera.id, camera.blind)
         self._eye = Eye()
