@@ -14,7 +14,7 @@ from uuid import UUID
 from detector.boxes import feet as feet_of
 from detector.calibration import Calibration
 from detector.episodes import Episodes
-from detector.ground import BodyScale
+from detector.ground import BodyScale, ScaleState
 from detector.groups import Grouper, GrouperParams
 from detector.rules.base import Rule, View
 from detector.tracker import Tracker, TrackerParams
@@ -70,6 +70,14 @@ class Scene:
         alerts += self._episodes.step(stamp, [rule.step(view) for rule in self._rules])
         return Judgement(tracks, observation, alerts)
 
+    def learned(self) -> ScaleState | None:
+        """Give what was learned of the view; None where nothing was."""
+        return self._scale.state()
+
+    def recall(self, state: ScaleState | None) -> None:
+        """Go on from what was learned of the view before; None: from nothing."""
+        self._scale = BodyScale() if state is None else BodyScale.from_state(state)
+
     def end(self, reason: str) -> list[Alert]:
         """Close what is open with `end_reason` = reason ("source ended", "service stopped")."""
         return self._episodes.end(reason)
@@ -105,6 +113,4 @@ class Scene:
             grouper.reset()
         for rule in self._rules:
             rule.reset()
-        if (last.width, last.height) != (stamp.width, stamp.height):
-            self._scale.reset()
         return alerts

@@ -233,7 +233,8 @@ class Worker:
         recorder = Recorder(PacketRing(keep_s(camera)), requests, self._cuts, self._abandon, camera.id)
         clock = replace(outside.clock, wait=partial(_wait_and_cut, outside.clock.wait, recorder))
         reader = Reader(camera, self._board, recorder, self._noted, replace(outside, clock=clock))
-        desk = Desk(self._outbox, self._folder, requests, self._abandon)
+        learned = self._site.worker.state_dir / "learned"
+        desk = Desk(self._outbox, self._folder, requests, self._abandon, learned=learned)
         analysis = Analysis(camera, self._run, desk, lambda: reader.health)
         watched = Watched(camera, reader, analysis, recorder)
 
