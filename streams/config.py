@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 
 from api.schemas import Name, Slug
+from detector.calibration import Calibration
 from detector.errors import ConfigError
 from detector.lines import Line
 from detector.rules.base import Rule
@@ -118,6 +119,19 @@ class _LineSection(_Section):
     ]
 
 
+_Point = Annotated[list[float], Field(min_length=2, max_length=2)]
+_Four = Annotated[list[_Point], Field(min_length=4, max_length=4)]
+
+
+class _GroundSection(_Section):
+    """`[cameras.ground]`: a rectangle's sides, or where each point is; see detector.calibration."""
+
+    corners: _Four
+    width_m: float | None = None
+    depth_m: float | None = None
+    metres: _Four | None = None
+
+
 class _CameraSection(_Section):
     """`[[cameras]]` as written; see Camera."""
 
@@ -147,6 +161,7 @@ class _CameraSection(_Section):
     masks: Annotated[list[_ZoneSection], Field(max_length=100)] = []
     masks_blind_detector: bool = True  # false: people never see what is under a mask, the network does
     blind: dict[str, object] = {}
+    ground: _GroundSection | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +181,7 @@ class Camera:
     rules: tuple[RuleChoice, ...] = ()
     masks: Masks = NO_MASKS
     blind: BlindParams = field(default_factory=BlindParams)  # when the camera itself counts as blind
+    ground: Calibration | None = None  # where its picture is in metres
 
     def build_rules(self) -> list[Rule]:
         """New rules with no memory: call it once for each scene."""
@@ -310,6 +326,8 @@ def _camera(table: object, at: str, folder: Path, environ: Mapping[str, str]) ->
             choices.append(choice)
     with _named(f"{at}.blind"):
         blind = _params(BlindParams, told.blind)
+    with _named(f"{at}.ground"):
+        ground = None if told.ground is None else _calibration(told.ground)
     return Camera(
         id=told.id,
         name=told.name or told.id,
@@ -324,6 +342,7 @@ def _camera(table: object, at: str, folder: Path, environ: Mapping[str, str]) ->
         rules=tuple(choices),
         masks=Masks(tuple(masks.values()), told.masks_blind_detector),
         blind=blind,
+        ground=ground,
     )
 
 
@@ -359,6 +378,16 @@ def _lines(tables: Iterable[_LineSection], at: str, zones: Mapping[str, Zone]) -
             (x0, y0), (x1, y1) = table.points
             lines[table.name] = Line(table.name, ((x0, y0), (x1, y1)))
     return lines
+
+
+def _calibration(told: _GroundSection) -> Calibration:
+    corners = [(x, y) for x, y in told.corners]
+    if told.metres is not None and told.width_m is None and told.depth_m is None:
+        return Calibration(tuple(corners), tuple((x, y) for x, y in told.metres))
+    if told.metres is None and told.width_m is not None and told.depth_m is not None:
+        return Calibration.rectangle(corners, told.width_m, told.depth_m)
+    got = ", ".join(name for name in ("width_m", "depth_m", "metres") if getattr(told, name) is not None)
+    raise ConfigError("no one size", wanted="width_m and depth_m, or metres", got=got or "none of them")
 
 
 def _source_of(told: _CameraSection) -> str:
@@ -475,7 +504,8 @@ def _first_of(error: ValidationError, model: type[BaseModel], at: str) -> Config
     key = str(first["loc"][-1]) if first["loc"] else ""
     if first["type"] == "extra_forbidden":
         places = (*_ZoneSection.model_fields, *_LineSection.model_fields)
-        known = places if len(first["loc"]) > 1 else model.model_fields
+        inner = _GroundSection.model_fields if first["loc"][0] == "ground" else places
+        known = inner if len(first["loc"]) > 1 else model.model_fields
         return ConfigError(
             "unknown key", where=where, todo=". ".join(filter(None, (_meant(key, known), more)))
         )

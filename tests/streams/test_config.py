@@ -122,6 +122,15 @@ def test_rules_are_made_of_the_detectors_own_parameters(tmp_path: Path) -> None:
     assert told.cameras[0].rules[0].params == GatheringParams()
 
 
+def test_ground_is_told_by_a_rectangle_or_by_points() -> None:
+    """A rectangle's sides and the same four places in metres are one calibration, part of the hash."""
+    sides = parse_site(content(ground={"corners": SQUARE, "width_m": 6.0, "depth_m": 4.0}), Path(), {})
+    places = [[0.0, 0.0], [6.0, 0.0], [6.0, 4.0], [0.0, 4.0]]
+    points = parse_site(content(ground={"corners": SQUARE, "metres": places}), Path(), {})
+    assert sides.cameras[0].ground == points.cameras[0].ground is not None
+    assert sides.config_hash == points.config_hash != parse_site(content(), Path(), {}).config_hash
+
+
 def test_defaults_need_only_a_camera() -> None:
     """A file with one camera and a source is enough."""
     site = parse_site({"cameras": [{"id": "a", "source": "a.mp4"}]}, Path("/site"), {})
@@ -156,6 +165,20 @@ def test_defaults_need_only_a_camera() -> None:
         (
             {"zones": [{"name": "grass", "polygon": [SQUARE[0], SQUARE[2], SQUARE[1], SQUARE[3]]}]},
             ["cameras[0].zones[0]", "zone 'grass'", "cross", "edge 1"],
+        ),
+        ({"ground": {"corners": SQUARE[:3], "width_m": 6.0, "depth_m": 4.0}}, ["cameras[0].ground.corners"]),
+        (
+            {"ground": {"corners": [*SQUARE[:2], SQUARE[3], SQUARE[2]], "width_m": 6.0, "depth_m": 4.0}},
+            ["cameras[0].ground.corners: sides that cross", "in order around the shape"],
+        ),
+        ({"ground": {"corners": SQUARE, "width_m": 6.0, "depth_m": 0.0}}, ["cameras[0].ground.depth_m"]),
+        (
+            {"ground": {"corners": SQUARE, "width_m": 6.0}},
+            ["cameras[0].ground: no one size", "width_m and depth_m, or metres", "got width_m"],
+        ),
+        (
+            {"ground": {"corners": SQUARE, "widht_m": 6.0, "depth_m": 4.0}},
+            ["cameras[0].ground.widht_m: unknown key", "Did you mean 'width_m'?"],
         ),
         (
             {"masks": [{"name": "door", "polygon": SQUARE[:2]}]},
