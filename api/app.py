@@ -21,7 +21,20 @@ from api.feed import Feed
 from api.media import MediaFolder
 from api.metrics import ApiMetrics, Measured
 from api.retention import Retention, open_storage
-from api.routes import alerts, cameras, console, deletions, feed, health, metrics, session, worker
+from api.routes import (
+    alerts,
+    audit,
+    cameras,
+    console,
+    deletions,
+    feed,
+    health,
+    life,
+    metrics,
+    people,
+    session,
+    worker,
+)
 from api.settings import Settings
 from api.trusted import TrustedClock
 from detector.errors import StorageError
@@ -59,7 +72,7 @@ def create_app(
     counts = ApiMetrics(live)
 
     @asynccontextmanager
-    async def life(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_store(settings, clock=clock, publish=live.publish) as store:
             storage = await open_storage(settings, store)
             media = MediaFolder(storage, settings.picture_dir)
@@ -71,8 +84,10 @@ def create_app(
             beside = [
                 asyncio.create_task(_tell_silent_workers(store, live)),
                 asyncio.create_task(retention.run()),
+                asyncio.create_task(store.audit.run()),
             ]
             yield
+            await _settle(store)
             live.close()
             for task in beside:
                 task.cancel()
@@ -83,7 +98,7 @@ def create_app(
     app = FastAPI(
         title="Watchpost",
         version="1",
-        lifespan=life,
+        lifespan=lifespan,
         openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,
         redoc_url=None,
@@ -99,7 +114,12 @@ def create_app(
         session.open_router,
         session.router,
         worker.router,
+        life.router,
+        life.handovers_router,
         alerts.router,
+        people.router,
+        people.tokens_router,
+        audit.router,
         cameras.router,
         feed.router,
         deletions.router,
@@ -110,6 +130,14 @@ def create_app(
     app.include_router(console.router)
     app.mount("/static", console.static_files)
     return app
+
+
+async def _settle(store: Store) -> None:
+    """Write what the audit still has to tell, before the end."""
+    try:
+        await store.audit.settle()
+    except StorageError as error:
+        log.error("the audit's last lines are not written error=%s", error.got)
 
 
 async def _tell_silent_workers(store: Store, live: Feed) -> None:
