@@ -54,7 +54,7 @@ def test_a_camera_without_times_is_timed_by_arrival() -> None:
 
 
 def test_a_first_picture_without_a_time_does_not_move_the_others() -> None:
-    """As RTSP begins: no time at first, then a bunch at once; steps are the source's."""
+    """As RTSP begins: no time at first, then a bunch at once; steps are the source's (ING-04)."""
     stream = Stream(live=True)
     times = [stream.push(pts, 100.0) for pts in (None, 0.1, 0.2, 0.3)]
     assert times == pytest.approx([0.0, 0.1, 0.2, 0.3])
@@ -161,7 +161,7 @@ def test_a_reconnect_and_a_loop_go_on_in_time() -> None:
 
 @pytest.mark.parametrize("declared", [0.0, 0.0001, 2000.0, 180_000.0, math.nan, math.inf, -25.0, None])
 def test_an_absurd_rate_is_not_used(declared: float | None) -> None:
-    """Only 1-120 pictures a second can be true; the first such rate counts."""
+    """Only 1-120 pictures a second can be true; the first such rate counts (ING-07)."""
     assert usable_fps(declared) is None
     assert usable_fps(declared, 15.0) == 15.0
     assert usable_fps(1.0, 120.0) == 1.0
