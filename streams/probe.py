@@ -142,8 +142,6 @@ def _stream(source: Source) -> Iterator[Finding]:
         )
     others = ", ".join(source.others) or "none"
     yield Finding("sound and data", Mark.GOOD, f"{others}; left out of clips" if source.others else "none")
-    if source.address.decoder != "software":
-        yield Finding("decoder", Mark.GOOD, source.decoder)
 
 
 def _watch(source: Source, survey: Survey, seconds: float, clock: Clock) -> str:

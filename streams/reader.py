@@ -171,6 +171,8 @@ class Reader:
         self._timeline.connect(
             live=source.address.live, fps=source.fps, arrival_s=arrival_s, timed=source.timed
         )
+        if source.decoder != self._health.decoder and (why := source.not_on_a_device):
+            _LOG.info("decoded in software camera_id=%s why=%r", self._camera.id, why)
         self._note(decoder=source.decoder)
         self._start_epoch(source)
         errors, decoded = self._health.n_decode_errors, self._health.n_decoded

@@ -160,6 +160,13 @@ class Source:
             return hardware.choose(self.address.decoder).device or hardware.SOFTWARE
         return hardware.SOFTWARE
 
+    @property
+    def not_on_a_device(self) -> str:
+        """Why a device that was wished for does not decode this stream; "" where it does or none was."""
+        if self.address.decoder == hardware.SOFTWARE or self._codec.is_hwaccel:
+            return ""
+        return hardware.choose(self.address.decoder).why or f"it does not take this {self.codec_name}"
+
     def read(self) -> VideoPacket:
         """The next packet. Raises SourceEnded, SourceUnreachable, or SourceUnreadable (a file)."""
         began_s = time.monotonic()

@@ -465,7 +465,7 @@ def test_a_decoding_device_that_is_missing_is_said_or_done_without(tmp_path: Pat
     source = open_source(replace(file(path), decoder="auto"))
     assert source.decode(source.read()) + source.flush()
     assert source.decoder == (hardware.choose("auto").device or "software")
-    assert hardware.choose("auto").device or "cuda: " in hardware.choose("auto").why
+    assert hardware.choose("auto").device or "cuda: " in source.not_on_a_device
     source.close()
 
 
