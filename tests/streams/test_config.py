@@ -11,6 +11,7 @@ import pytest
 from detector.errors import ConfigError
 from detector.rules.gathering import GatheringParams
 from streams.config import Site, load_site, parse_site
+from streams.rulebook import RULES
 
 WHOLE = """
 [worker]
@@ -489,3 +490,20 @@ def test_a_schedule_is_part_of_the_configurations_hash() -> None:
     ]
     hashes = {parse_site(content(rules=[rule]), Path(), {}).config_hash for rule in rules}
     assert len(hashes) == 4
+
+
+@pytest.mark.parametrize("name", list(RULES))
+def test_every_rule_can_be_chosen_by_its_name(name: str) -> None:
+    """Each rule of the book is made from a table, under its own name, with the defaults of its Params told."""
+    entry = RULES[name]
+    rule = (
+        {"rule": name}
+        | ({"zone": "grass"} if entry.in_zone else {})
+        | ({"line": "door"} if entry.at_line else {})
+    )
+    site = parse_site(content(rules=[rule], lines=[DOOR]), Path(), {})
+    assert site.rejected == ()
+    (built,) = site.cameras[0].build_rules()
+    assert (built.name, built.zone) == (name, "grass" if entry.in_zone else "door")
+    assert set(built.params) - {"line"} == {field.name for field in fields(entry.params)}
+    assert all(isinstance(value, str | int | float) for value in built.params.values())
