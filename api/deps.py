@@ -13,6 +13,8 @@ from api.db.store import Clock, Store
 from api.feed import Feed
 from api.media import MediaFolder
 from api.metrics import ApiMetrics
+from api.outbound.dispatch import Outbound
+from api.outbound.reach import Reach
 from api.retention import Retention
 from api.settings import Settings
 
@@ -34,6 +36,8 @@ class Service:
     clock: Clock
     metrics: ApiMetrics
     retention: Retention
+    outbound: Outbound
+    reach: Reach
 
 
 def get_service(request: Request) -> Service:
@@ -76,6 +80,13 @@ async def require_reviewer(session: PersonDep) -> SessionRow:
 
 
 ReviewerDep = Annotated[SessionRow, Depends(require_reviewer)]
+
+
+async def require_admin(session: PersonDep) -> SessionRow:
+    """A person who may change the service itself."""
+    if session.user.role != "admin":
+        raise HTTPException(403, "this needs the role admin")
+    return session
 
 
 async def require_worker(

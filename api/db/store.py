@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from api.db.alerts import AlertStore
 from api.db.cameras import CameraStore
+from api.db.outbound import OutboundStore
 from api.db.people import PeopleStore
 from api.db.retention import RetentionStore
 from api.db.session import Database, News, Publish
@@ -28,13 +29,14 @@ def _untold(_news: Sequence[News]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Alerts, cameras, people and what is kept, on one database."""
+    """Alerts, cameras, people, what is kept and what goes out, on one database."""
 
     database: Database
     alerts: AlertStore
     cameras: CameraStore
     people: PeopleStore
     retention: RetentionStore
+    outbound: OutboundStore
 
 
 @asynccontextmanager
@@ -53,6 +55,7 @@ async def open_store(
             CameraStore(database, clock),
             PeopleStore(database, clock),
             RetentionStore(database, alerts, clock),
+            OutboundStore(database, clock),
         )
     finally:
         await database.close()
