@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 
 from api.schemas import Name, Slug
+from detector.calibration import Calibration
 from detector.errors import ConfigError
 from detector.lines import Line
 from detector.rules.base import Rule
@@ -36,7 +37,7 @@ from streams.source import Address, Transport, address_of
 
 Pace = Literal["realtime", "fast"]
 
-_SECRET_KEYS = frozenset({"source", "host", "path", "user", "password"})
+_SECRET_KEYS = frozenset({"source", "evidence_source", "host", "path", "user", "password"})
 _MAX_FILE_BYTES = 4_000_000
 _JUST_S = 1e-6
 _TERMS = tuple(f.name for f in fields(Terms))  # keys that every rule can have
@@ -118,6 +119,19 @@ class _LineSection(_Section):
     ]
 
 
+_Point = Annotated[list[float], Field(min_length=2, max_length=2)]
+_Four = Annotated[list[_Point], Field(min_length=4, max_length=4)]
+
+
+class _GroundSection(_Section):
+    """`[cameras.ground]`: a rectangle's sides, or where each point is; see detector.calibration."""
+
+    corners: _Four
+    width_m: float | None = None
+    depth_m: float | None = None
+    metres: _Four | None = None
+
+
 class _CameraSection(_Section):
     """`[[cameras]]` as written; see Camera."""
 
@@ -128,6 +142,9 @@ class _CameraSection(_Section):
     host: Annotated[str, Field(pattern=r"^[^\s/@\[\]]*$")] = ""  # an IPv6 address without brackets
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     path: SecretStr = SecretStr("")  # as in a URL; some cameras log in by it
+    evidence_source: SecretStr = SecretStr(
+        ""
+    )  # a second stream of the same camera, for clips; live ones only
     transport: Transport = "tcp"  # of RTSP; udp: less delay, lost packets
     tls_verify: bool = True
     tls_ca_file: Path | None = Field(default=None, strict=False)
@@ -144,6 +161,7 @@ class _CameraSection(_Section):
     masks: Annotated[list[_ZoneSection], Field(max_length=100)] = []
     masks_blind_detector: bool = True  # false: people never see what is under a mask, the network does
     blind: dict[str, object] = {}
+    ground: _GroundSection | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +171,7 @@ class Camera:
     id: str
     name: str  # for people
     address: Address  # where to connect, with the login
+    evidence: Address | None = None  # a second stream that is kept for clips; None: the judged one is
     timezone: str = "UTC"  # IANA name
     analyse_fps: float = 5.0  # pictures a second that are analysed; more: finer tracks, more computing
     pace: Pace = "realtime"  # of a file: by its own times, or as fast as it is analysed
@@ -162,6 +181,7 @@ class Camera:
     rules: tuple[RuleChoice, ...] = ()
     masks: Masks = NO_MASKS
     blind: BlindParams = field(default_factory=BlindParams)  # when the camera itself counts as blind
+    ground: Calibration | None = None  # where its picture is in metres
 
     def build_rules(self) -> list[Rule]:
         """New rules with no memory: call it once for each scene."""
@@ -282,14 +302,15 @@ def _camera(table: object, at: str, folder: Path, environ: Mapping[str, str]) ->
         ) from None
     slot = told.id.upper().replace("-", "_")
     password = environ.get(f"WATCHPOST_CAMERA_{slot}_PASSWORD") or told.password.get_secret_value()
+    user = told.user.get_secret_value()
     with _named(f"{at}.source"):
-        address = replace(
-            address_of(_source_of(told), told.user.get_secret_value(), password, folder),
-            transport=told.transport,
-            tls_verify=told.tls_verify,
-            tls_ca_file=None if told.tls_ca_file is None else folder / told.tls_ca_file,
-            decoder=told.decoder,
-        )
+        address = _reached(address_of(_source_of(told), user, password, folder), told, folder)
+    evidence = None
+    if source := told.evidence_source.get_secret_value():
+        with _named(f"{at}.evidence_source"):
+            evidence = _reached(address_of(source, user, password, folder), told, folder)
+            if not (evidence.live and address.live):
+                raise ConfigError("two streams of a file", wanted="a live camera's second stream")
     zones = _zones(told.zones, f"{at}.zones")
     masks = _zones(told.masks, f"{at}.masks")
     lines = _lines(told.lines, f"{at}.lines", zones)
@@ -305,10 +326,13 @@ def _camera(table: object, at: str, folder: Path, environ: Mapping[str, str]) ->
             choices.append(choice)
     with _named(f"{at}.blind"):
         blind = _params(BlindParams, told.blind)
+    with _named(f"{at}.ground"):
+        ground = None if told.ground is None else _calibration(told.ground)
     return Camera(
         id=told.id,
         name=told.name or told.id,
         address=address,
+        evidence=evidence,
         timezone=told.timezone,
         analyse_fps=told.analyse_fps,
         pace=told.pace,
@@ -318,6 +342,7 @@ def _camera(table: object, at: str, folder: Path, environ: Mapping[str, str]) ->
         rules=tuple(choices),
         masks=Masks(tuple(masks.values()), told.masks_blind_detector),
         blind=blind,
+        ground=ground,
     )
 
 
@@ -331,6 +356,17 @@ def _zones(tables: Iterable[_ZoneSection], at: str) -> dict[str, Zone]:
     return zones
 
 
+def _reached(address: Address, told: _CameraSection, folder: Path) -> Address:
+    """An address, and how the camera's streams are reached and decoded."""
+    return replace(
+        address,
+        transport=told.transport,
+        tls_verify=told.tls_verify,
+        tls_ca_file=None if told.tls_ca_file is None else folder / told.tls_ca_file,
+        decoder=told.decoder,
+    )
+
+
 def _lines(tables: Iterable[_LineSection], at: str, zones: Mapping[str, Zone]) -> dict[str, Line]:
     lines: dict[str, Line] = {}
     for i, table in enumerate(tables):
@@ -342,6 +378,16 @@ def _lines(tables: Iterable[_LineSection], at: str, zones: Mapping[str, Zone]) -
             (x0, y0), (x1, y1) = table.points
             lines[table.name] = Line(table.name, ((x0, y0), (x1, y1)))
     return lines
+
+
+def _calibration(told: _GroundSection) -> Calibration:
+    corners = [(x, y) for x, y in told.corners]
+    if told.metres is not None and told.width_m is None and told.depth_m is None:
+        return Calibration(tuple(corners), tuple((x, y) for x, y in told.metres))
+    if told.metres is None and told.width_m is not None and told.depth_m is not None:
+        return Calibration.rectangle(corners, told.width_m, told.depth_m)
+    got = ", ".join(name for name in ("width_m", "depth_m", "metres") if getattr(told, name) is not None)
+    raise ConfigError("no one size", wanted="width_m and depth_m, or metres", got=got or "none of them")
 
 
 def _source_of(told: _CameraSection) -> str:
@@ -458,7 +504,8 @@ def _first_of(error: ValidationError, model: type[BaseModel], at: str) -> Config
     key = str(first["loc"][-1]) if first["loc"] else ""
     if first["type"] == "extra_forbidden":
         places = (*_ZoneSection.model_fields, *_LineSection.model_fields)
-        known = places if len(first["loc"]) > 1 else model.model_fields
+        inner = _GroundSection.model_fields if first["loc"][0] == "ground" else places
+        known = inner if len(first["loc"]) > 1 else model.model_fields
         return ConfigError(
             "unknown key", where=where, todo=". ".join(filter(None, (_meant(key, known), more)))
         )
@@ -500,5 +547,6 @@ def _hash_of(detector: DetectorSection, cameras: Iterable[Camera]) -> str:
     for camera in cameras:
         address = camera.address
         place = address.shown if address.live else Path(address.url).name
-        content["cameras"].append({**asdict(camera), "address": place})
+        kept = camera.evidence.shown if camera.evidence else None
+        content["cameras"].append({**asdict(camera), "address": place, "evidence": kept})
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

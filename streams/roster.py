@@ -2,8 +2,8 @@
 
 A camera comes: it is built, inference is told of it, and its reader starts once inference knows. A camera goes:
 its reader is asked to stop and inference to close what is open; when both are done its requests are closed, its
-thread ends, and all it held is let go. Only then may another camera start under the same id. A change of zones
-and rules alone is a new analysis on the same pictures.
+thread ends, and all it held is let go. Only then may another camera start under the same id. A change of zones,
+rules and calibration alone is a new analysis on the same pictures.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class Roster:
             self._leaving.append(lookout)
             lookout.stage.stop(0.0)
             return reason
-        if _judged_alike(before, camera):
+        if _judged_by(before) == _judged_by(camera):
             lookout.watched = replace(watched, camera=camera, told_size=None)
             return ""
         log.info("%s camera_id=%s", RULES_CHANGED, before.id)
@@ -159,10 +159,9 @@ class Roster:
         self._orders.put(Orders(analyses, self._run, reasons), self._abandon)
 
 
-def _judged_alike(before: Camera, after: Camera) -> bool:
-    """Whether zones, lines, rules and the limits of blindness are the same."""
-    places = (before.zones, before.lines) == (after.zones, after.lines)
-    return places and (before.rules, before.blind) == (after.rules, after.blind)
+def _judged_by(camera: Camera) -> tuple[object, ...]:
+    """What a change of begins the judging anew."""
+    return camera.zones, camera.lines, camera.rules, camera.blind, camera.ground
 
 
 def _same_pictures(before: Camera, after: Camera) -> bool:
@@ -175,5 +174,6 @@ def _same_pictures(before: Camera, after: Camera) -> bool:
         lines=after.lines,
         rules=after.rules,
         blind=after.blind,
+        ground=after.ground,
     )
     return told == after and keep_s(after) <= keep_s(before)

@@ -136,6 +136,10 @@ class History:
             self._t = self._t[::2]
             self._columns = {name: column[::2] for name, column in self._columns.items()}
 
+    def knows(self, name: str) -> bool:
+        """Say whether the hits have this fact."""
+        return name in self._ends
+
     def least(self, name: str) -> float:
         return self._ends[name][0]
 

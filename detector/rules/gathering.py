@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from detector.calibration import BODY_M
 from detector.errors import ConfigError, check_range
 from detector.groups import Group
 from detector.rules.base import History, Summary, Timing, View, one_up
@@ -34,7 +35,7 @@ class GatheringParams:
     hold_s: float = 20.0  # s they must stay before an alert; more: fewer alerts, later
     gap_s: float = 2.0  # s they may be fewer without starting anew; more: forgives more missed detections
     close_s: float = 40.0  # s after the last hit until the alert closes; more: fewer repeats, later ends
-    link_bh: float = 1.0  # body heights between neighbours; more: looser groups, more chance neighbours
+    link_bh: float = 1.0  # body heights (1.8 m if calibrated) between neighbours; more: looser groups
     max_speed_bh_s: float = 0.3  # body heights a second of the group's middle; above: "moving group"
     core_people: int = 3  # members who must have been there most of the time (at most min_people count)
     core_share: float = 0.5  # of the last hold_s; more: less change of members allowed
@@ -131,13 +132,19 @@ class Gathering:
             "speed_bh_s": speed,
             "moving": moving,
         }
+        spoken = f"spread {spread:.1f} body heights"
+        pace = f"speed {speed:.1f} body heights a second, " if moving else ""
+        if history.knows("spread_m"):
+            spread_m, speed_m_s = history.median("spread_m"), history.median("speed_m_s")
+            facts |= {"spread_m": spread_m, "speed_m_s": speed_m_s}
+            spoken = f"spread {spread_m:.1f} m"
+            pace = f"speed {speed_m_s:.1f} m/s, " if moving else ""
         n = {
             Phase.OPENED: f"{n_usual} people have {'moved' if moving else 'stood'}",
             Phase.UPDATED: f"{int(history.latest('n_people'))} people have {'moved' if moving else 'stood'}",
             Phase.CLOSED: f"Up to {facts['n_people_max']} people {'moved' if moving else 'stood'}",
         }[phase]
         where = f"in {self.zone!r}" if self.zone else "in view"
-        pace = f"speed {speed:.1f} body heights a second, " if moving else ""
         return Summary(
             facts=facts,
             series=(
@@ -148,7 +155,7 @@ class Gathering:
             score=min(1.0, n_usual / (2 * self._p.min_people)) * (0.5 if moving else 1.0),
             reason=(
                 f"{n} together {where} for {history.dwell_s:.0f} s (at least {self._p.min_people} for "
-                f"{self._p.hold_s:g} s); {pace}spread {spread:.1f} body heights"
+                f"{self._p.hold_s:g} s); {pace}{spoken}"
             ),
         )
 
@@ -199,6 +206,14 @@ class Gathering:
                 "speed_bh_s": group.speed_bh_s,
                 "n_id_changes": group.n_id_changes,
                 "moving": moving,
-            },
+            }
+            | _metric(view, group),
             box=(low[0], low[1], high[0], high[1]),
         )
+
+
+def _metric(view: View, group: Group) -> dict[str, Fact]:
+    """Give the same in metres, where they are known."""
+    if view.obs.ground is None:
+        return {}
+    return {"spread_m": group.spread_bh * BODY_M, "speed_m_s": group.speed_bh_s * BODY_M}

@@ -123,6 +123,15 @@ def test_rules_are_made_of_the_detectors_own_parameters(tmp_path: Path) -> None:
     assert told.cameras[0].rules[0].params == GatheringParams()
 
 
+def test_ground_is_told_by_a_rectangle_or_by_points() -> None:
+    """A rectangle's sides and the same four places in metres are one calibration, part of the hash."""
+    sides = parse_site(content(ground={"corners": SQUARE, "width_m": 6.0, "depth_m": 4.0}), Path(), {})
+    places = [[0.0, 0.0], [6.0, 0.0], [6.0, 4.0], [0.0, 4.0]]
+    points = parse_site(content(ground={"corners": SQUARE, "metres": places}), Path(), {})
+    assert sides.cameras[0].ground == points.cameras[0].ground is not None
+    assert sides.config_hash == points.config_hash != parse_site(content(), Path(), {}).config_hash
+
+
 def test_defaults_need_only_a_camera() -> None:
     """A file with one camera and a source is enough."""
     site = parse_site({"cameras": [{"id": "a", "source": "a.mp4"}]}, Path("/site"), {})
@@ -157,6 +166,20 @@ def test_defaults_need_only_a_camera() -> None:
         (
             {"zones": [{"name": "grass", "polygon": [SQUARE[0], SQUARE[2], SQUARE[1], SQUARE[3]]}]},
             ["cameras[0].zones[0]", "zone 'grass'", "cross", "edge 1"],
+        ),
+        ({"ground": {"corners": SQUARE[:3], "width_m": 6.0, "depth_m": 4.0}}, ["cameras[0].ground.corners"]),
+        (
+            {"ground": {"corners": [*SQUARE[:2], SQUARE[3], SQUARE[2]], "width_m": 6.0, "depth_m": 4.0}},
+            ["cameras[0].ground.corners: sides that cross", "in order around the shape"],
+        ),
+        ({"ground": {"corners": SQUARE, "width_m": 6.0, "depth_m": 0.0}}, ["cameras[0].ground.depth_m"]),
+        (
+            {"ground": {"corners": SQUARE, "width_m": 6.0}},
+            ["cameras[0].ground: no one size", "width_m and depth_m, or metres", "got width_m"],
+        ),
+        (
+            {"ground": {"corners": SQUARE, "widht_m": 6.0, "depth_m": 4.0}},
+            ["cameras[0].ground.widht_m: unknown key", "Did you mean 'width_m'?"],
         ),
         (
             {"masks": [{"name": "door", "polygon": SQUARE[:2]}]},
@@ -239,6 +262,12 @@ def test_defaults_need_only_a_camera() -> None:
         ({"blind": {"hold": 5}}, ["cameras[0].blind.hold: unknown key", "Did you mean 'hold_s'?"]),
         ({"blind": {"hold_s": -1.0}}, ["cameras[0].blind.hold_s: out of range"]),
         ({"blind": {"enabled": "no"}}, ["cameras[0].blind.enabled", "boolean"]),
+        ({"evidence_source": "rtsp://cam/main"}, ["cameras[0].evidence_source: two streams of a file"]),
+        (
+            {"source": "rtsp://c/s", "evidence_source": "secret.mp4"},
+            ["evidence_source: two streams of a file"],
+        ),
+        ({"source": "rtsp://c/s", "evidence_source": "rtsp://u:secret@x:y/"}, ["evidence_source: not a URL"]),
         ({"source": "gopher://x/secret"}, ["cameras[0].source", "rtsp"]),
         ({"user": "u", "password": "secret"}, ["cameras[0].source: a file has no login"]),
         ({"host": "10.0.0.5"}, ["cameras[0].source: no one address", "host with scheme", "got both"]),
@@ -275,6 +304,14 @@ def test_an_address_in_parts_is_joined_once(told: dict[str, Any], url: str) -> N
     camera = parse_site({"cameras": [{"id": "a"} | told]}, Path("/site"), {}).cameras[0]
     assert camera.address.url == url
     assert camera.address.live
+
+
+def test_a_second_stream_shares_login_and_way() -> None:
+    """The same user, password, transport and trust."""
+    told = {"source": "rtsp://cam/sub", "evidence_source": "rtsp://cam/main", "user": "u", "password": "p"}
+    camera = parse_site(content(**told, transport="udp"), Path("/site"), {}).cameras[0]
+    assert camera.evidence is not None
+    assert (camera.evidence.url, camera.evidence.transport) == ("rtsp://u:p@cam/main", "udp")
 
 
 def test_how_a_camera_is_reached_is_told_with_its_address() -> None:
