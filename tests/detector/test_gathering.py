@@ -319,7 +319,7 @@ def flow(*, per_s: float, both_ways: bool, seed: int, until_s: float) -> Crowd:
 @pytest.mark.parametrize("both_ways", [True, False])
 def test_people_who_pass_through_are_no_gathering(both_ways: bool, seed: int) -> None:
     """A dense stream of pedestrians, one way or both, is neither a gathering nor a moving group."""
-    crowd = flow(per_s=1.5, both_ways=both_ways, seed=seed, until_s=60)
+    crowd = flow(per_s=2.5, both_ways=both_ways, seed=seed, until_s=60)
     assert play(crowd, 60, GatheringParams(), None, fps=2.5) == []
 
 
