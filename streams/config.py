@@ -1,4 +1,4 @@
-"""The site file (TOML) -> a checked Site. Each key is defined once: in sections.py, or in a rule's own Params.
+"""The site file (TOML) -> a checked Site. Each key is defined once: here, or in a rule's own Params.
 
 Errors name the dotted key, what was wanted and what was got, and never repeat a camera's address or a secret.
 A wrong camera is put aside in `Site.rejected` and the others run; anything else wrong stops the start.
@@ -6,19 +6,21 @@ A wrong camera is put aside in `Site.rejected` and the others run; anything else
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 
-from api.schemas import Slug
+from api.schemas import Name, Slug
 from detector.calibration import Calibration
 from detector.errors import ConfigError
 from detector.lines import Line
@@ -28,28 +30,138 @@ from detector.rules.scheduled import Terms
 from detector.schedule import Schedule
 from detector.types import Severity
 from detector.zones import Zone
+from streams.hardware import Decoder
 from streams.masks import NO_MASKS, Masks
 from streams.rulebook import RULES, RuleChoice
-from streams.sections import (
-    CameraSection,
-    DetectorSection,
-    GroundSection,
-    LineSection,
-    Pace,
-    WorkerSection,
-    ZoneSection,
-    meant,
-    named,
-    one_of,
-    params_of,
-    refuse_unknown,
-    section_of,
-)
-from streams.source import Address, address_of
+from streams.source import Address, Transport, address_of
 
+Pace = Literal["realtime", "fast"]
+
+_SECRET_KEYS = frozenset({"source", "evidence_source", "host", "path", "user", "password"})
 _MAX_FILE_BYTES = 4_000_000
 _JUST_S = 1e-6
 _TERMS = tuple(f.name for f in fields(Terms))  # keys that every rule can have
+
+
+class _Section(BaseModel):
+    """Unknown keys are refused; a value has its key's type, nothing is converted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+_S = TypeVar("_S", bound=_Section)
+_P = TypeVar("_P")
+
+
+def _host_port(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    if text and not (
+        bare and port.isascii() and port.isdigit() and int(port) < 65536 and (":" in bare) == (bare != host)
+    ):
+        raise ValueError("wanted host:port, an IPv6 host in brackets")
+    return text
+
+
+class WorkerSection(_Section):
+    """`[worker]`: where state lies and where alerts go."""
+
+    state_dir: Path = Field(
+        default=Path("state"), strict=False
+    )  # outbox and clips; from the site file's folder
+    api_url: Annotated[str, Field(pattern=r"^https?://[^\s@]+$")] = "http://127.0.0.1:8000"
+    token_file: Path | None = Field(default=None, strict=False)  # holds the worker's token and nothing else
+    worker_id: Slug = "worker"
+    metrics_listen: Annotated[str, AfterValidator(_host_port)] = ""  # where Prometheus asks; "": nowhere
+
+    def token(self, environ: Mapping[str, str] = os.environ) -> SecretStr:
+        """The worker's token: $WATCHPOST_TOKEN, else the content of `token_file`. Raises ConfigError."""
+        if text := environ.get("WATCHPOST_TOKEN", "").strip():
+            return SecretStr(text)
+        where, todo = "worker.token_file", "Make one with `watchpost users token`, or set WATCHPOST_TOKEN"
+        if self.token_file is None:
+            raise ConfigError("no token for the alert service", where=where, todo=todo)
+        try:
+            text = self.token_file.read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                "cannot be read", where=where, got=f"{type(error).__name__} at {self.token_file}", todo=todo
+            ) from None
+        if not text:
+            raise ConfigError("is empty", where=where, got=str(self.token_file), todo=todo)
+        return SecretStr(text)
+
+
+class DetectorSection(_Section):
+    """`[detector]`: the network and how it runs."""
+
+    network: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = "yolov8n"
+    side_px: Annotated[int, Field(ge=64, le=4096, multiple_of=32)] = 640  # longer side of the network's input
+    provider: Literal["auto", "tensorrt", "cuda", "openvino", "cpu"] = "auto"
+    threads: Annotated[int, Field(ge=0, le=256)] = 0  # 0: as many as there are cores
+    min_score: Annotated[float, Field(gt=0, lt=1)] = 0.1  # the tracker uses weak detections too
+    max_batch: Annotated[int, Field(ge=1, le=64)] = 8  # pictures in one call of the network
+
+
+class _ZoneSection(_Section):
+    """`[[cameras.zones]]`, `[[cameras.masks]]`; detector.zones.Zone checks the corners."""
+
+    name: Name
+    polygon: list[Annotated[list[float], Field(min_length=2, max_length=2)]]
+
+
+class _LineSection(_Section):
+    """`[[cameras.lines]]`; detector.lines.Line checks the points."""
+
+    name: Name
+    points: Annotated[
+        list[Annotated[list[float], Field(min_length=2, max_length=2)]], Field(min_length=2, max_length=2)
+    ]
+
+
+_Point = Annotated[list[float], Field(min_length=2, max_length=2)]
+_Four = Annotated[list[_Point], Field(min_length=4, max_length=4)]
+
+
+class _GroundSection(_Section):
+    """`[cameras.ground]`: a rectangle's sides, or where each point is; see detector.calibration."""
+
+    corners: _Four
+    width_m: float | None = None
+    depth_m: float | None = None
+    metres: _Four | None = None
+
+
+class _CameraSection(_Section):
+    """`[[cameras]]` as written; see Camera."""
+
+    id: Slug
+    name: Name | None = None
+    source: SecretStr = SecretStr("")  # a URL, a file, v4l2:///dev/video0; or else the four below
+    scheme: Literal["rtsp", "rtsps", "http", "https"] = "rtsp"
+    host: Annotated[str, Field(pattern=r"^[^\s/@\[\]]*$")] = ""  # an IPv6 address without brackets
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    path: SecretStr = SecretStr("")  # as in a URL; some cameras log in by it
+    evidence_source: SecretStr = SecretStr(
+        ""
+    )  # a second stream of the same camera, for clips; live ones only
+    transport: Transport = "tcp"  # of RTSP; udp: less delay, lost packets
+    tls_verify: bool = True
+    tls_ca_file: Path | None = Field(default=None, strict=False)
+    decoder: Decoder = "software"  # or auto, or a device: see streams.hardware
+    user: SecretStr = SecretStr("")
+    password: SecretStr = SecretStr("")
+    timezone: str = "UTC"
+    analyse_fps: Annotated[float, Field(ge=0.1, le=60)] = 5.0
+    pace: Pace = "realtime"
+    loop: bool = False
+    zones: Annotated[list[_ZoneSection], Field(max_length=100)] = []
+    lines: Annotated[list[_LineSection], Field(max_length=100)] = []
+    rules: Annotated[list[dict[str, object]], Field(max_length=100)] = []
+    masks: Annotated[list[_ZoneSection], Field(max_length=100)] = []
+    masks_blind_detector: bool = True  # false: people never see what is under a mask, the network does
+    blind: dict[str, object] = {}
+    ground: _GroundSection | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,15 +229,15 @@ def load_site(path: Path, environ: Mapping[str, str] = os.environ) -> Site:
 
 def parse_site(content: Mapping[str, Any], folder: Path, environ: Mapping[str, str] = os.environ) -> Site:
     """Check the content of a site file. `folder`: where its relative paths start."""
-    refuse_unknown(content, ("worker", "detector", "cameras"))
-    worker = section_of(WorkerSection, content.get("worker", {}), "worker")
+    _refuse_unknown(content, ("worker", "detector", "cameras"))
+    worker = _section(WorkerSection, content.get("worker", {}), "worker")
     worker = worker.model_copy(
         update={
             "state_dir": folder / worker.state_dir,
             "token_file": None if worker.token_file is None else folder / worker.token_file,
         }
     )
-    detector = section_of(DetectorSection, content.get("detector", {}), "detector")
+    detector = _section(DetectorSection, content.get("detector", {}), "detector")
     tables = content.get("cameras", [])
     if not isinstance(tables, list) or not tables:
         raise ConfigError("no camera", where="cameras", wanted="at least one [[cameras]] table")
@@ -178,7 +290,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _camera(table: object, at: str, folder: Path, environ: Mapping[str, str]) -> Camera:
-    told = section_of(CameraSection, table, at)
+    told = _section(_CameraSection, table, at)
     try:
         ZoneInfo(told.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -191,11 +303,11 @@ def _camera(table: object, at: str, folder: Path, environ: Mapping[str, str]) ->
     slot = told.id.upper().replace("-", "_")
     password = environ.get(f"WATCHPOST_CAMERA_{slot}_PASSWORD") or told.password.get_secret_value()
     user = told.user.get_secret_value()
-    with named(f"{at}.source"):
+    with _named(f"{at}.source"):
         address = _reached(address_of(_source_of(told), user, password, folder), told, folder)
     evidence = None
     if source := told.evidence_source.get_secret_value():
-        with named(f"{at}.evidence_source"):
+        with _named(f"{at}.evidence_source"):
             evidence = _reached(address_of(source, user, password, folder), told, folder)
             if not (evidence.live and address.live):
                 raise ConfigError("two streams of a file", wanted="a live camera's second stream")
@@ -204,7 +316,7 @@ def _camera(table: object, at: str, folder: Path, environ: Mapping[str, str]) ->
     lines = _lines(told.lines, f"{at}.lines", zones)
     choices: list[RuleChoice] = []
     for i, raw in enumerate(told.rules):
-        with named(f"{at}.rules[{i}]"):
+        with _named(f"{at}.rules[{i}]"):
             choice = _choice(raw, zones, lines, told)
             if choice.same_place in {other.same_place for other in choices}:
                 raise ConfigError(
@@ -212,9 +324,9 @@ def _camera(table: object, at: str, folder: Path, environ: Mapping[str, str]) ->
                     wanted="one of each rule for a zone, a line and a time",
                 )
             choices.append(choice)
-    with named(f"{at}.blind"):
-        blind = params_of(BlindParams, told.blind)
-    with named(f"{at}.ground"):
+    with _named(f"{at}.blind"):
+        blind = _params(BlindParams, told.blind)
+    with _named(f"{at}.ground"):
         ground = None if told.ground is None else _calibration(told.ground)
     return Camera(
         id=told.id,
@@ -234,17 +346,17 @@ def _camera(table: object, at: str, folder: Path, environ: Mapping[str, str]) ->
     )
 
 
-def _zones(tables: Iterable[ZoneSection], at: str) -> dict[str, Zone]:
+def _zones(tables: Iterable[_ZoneSection], at: str) -> dict[str, Zone]:
     zones: dict[str, Zone] = {}
     for i, table in enumerate(tables):
-        with named(f"{at}[{i}]"):
+        with _named(f"{at}[{i}]"):
             if table.name in zones:
                 raise ConfigError("this zone name is taken", wanted="a name of its own", got=repr(table.name))
             zones[table.name] = Zone(table.name, tuple((x, y) for x, y in table.polygon))
     return zones
 
 
-def _reached(address: Address, told: CameraSection, folder: Path) -> Address:
+def _reached(address: Address, told: _CameraSection, folder: Path) -> Address:
     """An address, and how the camera's streams are reached and decoded."""
     return replace(
         address,
@@ -255,10 +367,10 @@ def _reached(address: Address, told: CameraSection, folder: Path) -> Address:
     )
 
 
-def _lines(tables: Iterable[LineSection], at: str, zones: Mapping[str, Zone]) -> dict[str, Line]:
+def _lines(tables: Iterable[_LineSection], at: str, zones: Mapping[str, Zone]) -> dict[str, Line]:
     lines: dict[str, Line] = {}
     for i, table in enumerate(tables):
-        with named(f"{at}[{i}]"):
+        with _named(f"{at}[{i}]"):
             if table.name in lines or table.name in zones:  # an alert tells its place by the name alone
                 raise ConfigError(
                     "this name is taken", where="name", wanted="a name of its own", got=repr(table.name)
@@ -268,7 +380,7 @@ def _lines(tables: Iterable[LineSection], at: str, zones: Mapping[str, Zone]) ->
     return lines
 
 
-def _calibration(told: GroundSection) -> Calibration:
+def _calibration(told: _GroundSection) -> Calibration:
     corners = [(x, y) for x, y in told.corners]
     if told.metres is not None and told.width_m is None and told.depth_m is None:
         return Calibration(tuple(corners), tuple((x, y) for x, y in told.metres))
@@ -278,7 +390,7 @@ def _calibration(told: GroundSection) -> Calibration:
     raise ConfigError("no one size", wanted="width_m and depth_m, or metres", got=got or "none of them")
 
 
-def _source_of(told: CameraSection) -> str:
+def _source_of(told: _CameraSection) -> str:
     """The address as one text, whichever way it was told. Raises ConfigError."""
     source, path = told.source.get_secret_value(), told.path.get_secret_value()
     if bool(source) == bool(told.host):
@@ -294,13 +406,13 @@ def _source_of(told: CameraSection) -> str:
 
 
 def _choice(
-    raw: Mapping[str, object], zones: Mapping[str, Zone], lines: Mapping[str, Line], camera: CameraSection
+    raw: Mapping[str, object], zones: Mapping[str, Zone], lines: Mapping[str, Line], camera: _CameraSection
 ) -> RuleChoice:
     """A `[[cameras.rules]]` table; keys of errors are relative to it."""
     name = raw.get("rule")
     if not isinstance(name, str) or name not in RULES:
         raise ConfigError(
-            "no such rule", where="rule", wanted=one_of(RULES), got=repr(name), todo=meant(str(name), RULES)
+            "no such rule", where="rule", wanted=_one_of(RULES), got=repr(name), todo=_meant(str(name), RULES)
         )
     entry = RULES[name]
     zone = _place(raw, "zone", zones) if entry.in_zone else None
@@ -310,7 +422,7 @@ def _choice(
     about = (
         {"rule", *_TERMS} | ({"zone"} if entry.in_zone else set()) | ({"line"} if entry.at_line else set())
     )
-    params = params_of(entry.params, {key: raw[key] for key in raw if key not in about})
+    params = _params(entry.params, {key: raw[key] for key in raw if key not in about})
     terms = Terms(
         active=_schedule(raw, "active"),
         raised=_schedule(raw, "raised"),
@@ -338,15 +450,15 @@ def _place(raw: Mapping[str, object], key: str, places: Mapping[str, _Place]) ->
         raise ConfigError(
             f"no such {key} on this camera",
             where=key,
-            wanted=one_of(places) if places else f"a [[cameras.{key}s]] table of that name",
+            wanted=_one_of(places) if places else f"a [[cameras.{key}s]] table of that name",
             got=repr(name),
-            todo=meant(str(name), places),
+            todo=_meant(str(name), places),
         )
     return places.get(name)
 
 
 def _schedule(raw: Mapping[str, object], key: str) -> Schedule | None:
-    with named(key):
+    with _named(key):
         if key not in raw:
             return None
         texts = raw[key]
@@ -358,7 +470,76 @@ def _schedule(raw: Mapping[str, object], key: str) -> Schedule | None:
 def _severity(raw: object) -> Severity | None:
     if raw is None or (isinstance(raw, str) and raw in set(Severity)):
         return None if raw is None else Severity(raw)
-    raise ConfigError("no such severity", where="severity", wanted=one_of(Severity), got=repr(raw))
+    raise ConfigError("no such severity", where="severity", wanted=_one_of(Severity), got=repr(raw))
+
+
+def _params(params_type: type[_P], raw: Mapping[str, object]) -> _P:
+    """The parameters of a rule, each of its own type; keys of errors are relative to its table."""
+    hints = get_type_hints(params_type)
+    _refuse_unknown(raw, hints)
+    values = {}
+    for key, value in raw.items():
+        try:
+            values[key] = TypeAdapter(hints[key], config=_Section.model_config).validate_python(value)
+        except ValidationError as error:
+            raise _first_of(error, _Section, key) from None
+    return params_type(**values)
+
+
+def _section(model: type[_S], table: object, at: str) -> _S:
+    if not isinstance(table, dict):
+        raise ConfigError("not a table", where=at, wanted=f"[{at}]", got=repr(table))
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        raise _first_of(error, model, at) from None
+
+
+def _first_of(error: ValidationError, model: type[BaseModel], at: str) -> ConfigError:
+    """The first fault that pydantic found, with its dotted key; how many more there are."""
+    faults = error.errors(include_url=False, include_context=False)
+    first = faults[0]
+    where = at + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
+    more = f"{len(faults) - 1} more below {at}" if len(faults) > 1 else ""
+    key = str(first["loc"][-1]) if first["loc"] else ""
+    if first["type"] == "extra_forbidden":
+        places = (*_ZoneSection.model_fields, *_LineSection.model_fields)
+        inner = _GroundSection.model_fields if first["loc"][0] == "ground" else places
+        known = inner if len(first["loc"]) > 1 else model.model_fields
+        return ConfigError(
+            "unknown key", where=where, todo=". ".join(filter(None, (_meant(key, known), more)))
+        )
+    if first["type"] == "missing":
+        return ConfigError("missing", where=where, todo=more)
+    got = "" if _SECRET_KEYS & set(map(str, first["loc"])) else repr(first["input"])[:80]
+    return ConfigError(first["msg"].removeprefix("Value error, "), where=where, got=got, todo=more)
+
+
+@contextmanager
+def _named(at: str) -> Iterator[None]:
+    """Put the place in the file before a fault's own."""
+    try:
+        yield
+    except ConfigError as error:
+        inner = f".{error.where}" if error.where.isidentifier() else f": {error.where}" if error.where else ""
+        raise ConfigError(
+            error.what, where=at + inner, wanted=error.wanted, got=error.got, todo=error.todo
+        ) from None
+
+
+def _refuse_unknown(table: Mapping[str, object], known: Iterable[str]) -> None:
+    for key in table:
+        if key not in known:
+            raise ConfigError("unknown key", where=key, wanted=_one_of(known), todo=_meant(key, known))
+
+
+def _one_of(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f"Did you mean {near[0]!r}?" if near else ""
 
 
 def _hash_of(detector: DetectorSection, cameras: Iterable[Camera]) -> str:
