@@ -34,7 +34,9 @@ bench_app = typer.Typer(
 )
 cameras_app = typer.Typer(no_args_is_help=True, help="Try a camera, find cameras.")
 app.add_typer(cameras_app, name="cameras")
+audit_app = typer.Typer(no_args_is_help=True, help="Who did what: the audit of the service.")
 app.add_typer(models_app, name="models")
+app.add_typer(audit_app, name="audit")
 app.add_typer(users_app, name="users")
 drill_app = typer.Typer(
     no_args_is_help=True, help="Drills: what happens when things go wrong, on this machine."
@@ -301,6 +303,26 @@ def users_token(name: str, data_dir: DataDir = None) -> None:
     from api.auth import create_worker_token
 
     out.print(_with_store(data_dir, lambda store: create_worker_token(store, name)))
+
+
+@audit_app.command("verify")
+def audit_verify(
+    expect: Annotated[
+        str | None, typer.Option(help="NUMBER:HASH as printed before: that line must still be in the chain.")
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Walk the whole chain; exit code 1 and the first broken link when a line was changed or removed."""
+    from api.db.audit import told_link
+
+    link = told_link(expect) if expect else None
+    found = _with_store(data_dir, lambda store: store.audit.check(link))
+    if found.broken:
+        out.print(f"broken at {found.broken}")
+        raise typer.Exit(1)
+    out.print(
+        f"{found.n} lines, the chain holds; keep this elsewhere: {found.n}:{found.hash}", soft_wrap=True
+    )
 
 
 @bench_app.command("accuracy")

@@ -217,6 +217,10 @@ class Guard:
         else:
             self._store.audit.look(told)  # once in a while: made-up names do not fill the audit
 
+    def forget_workers(self) -> None:
+        """A token has ended: ask the database again about every one."""
+        self._workers.clear()
+
     async def _new_session(self, user: User, address: str) -> NewSession:
         token, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         expires_at = self._clock() + SESSION_LIFE

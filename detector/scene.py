@@ -58,10 +58,16 @@ class Scene:
 
     def step(self, stamp: Stamp, detections: Detections) -> Judgement:
         """Judge one picture. Raises ValueError for another camera's picture or time that does not grow."""
-        if stamp.camera_id != self._camera_id:
-            raise ValueError(f"Scene.step: wanted pictures of {self._camera_id!r}, got {stamp.camera_id!r}")
         alerts = self._begin(stamp)
-        tracks = self._tracker.step(stamp, detections[detections.kinds == Kind.PERSON])
+        return self._judge(
+            stamp, self._tracker.step(stamp, detections[detections.kinds == Kind.PERSON]), alerts
+        )
+
+    def follow(self, stamp: Stamp, tracks: Tracks) -> Judgement:
+        """Judge one picture whose people were followed elsewhere: stored tracks, another's tracker. As `step`."""
+        return self._judge(stamp, tracks, self._begin(stamp))
+
+    def _judge(self, stamp: Stamp, tracks: Tracks, alerts: list[Alert]) -> Judgement:
         tracks = tracks[tracks.kinds == Kind.PERSON]
         observation = self._observe(stamp, tracks, detections[detections.kinds != Kind.PERSON])
         view = View(
@@ -96,6 +102,8 @@ class Scene:
 
     def _begin(self, stamp: Stamp) -> list[Alert]:
         """Check the stamp; at a new epoch close what is open and forget what was seen."""
+        if stamp.camera_id != self._camera_id:
+            raise ValueError(f"Scene.step: wanted pictures of {self._camera_id!r}, got {stamp.camera_id!r}")
         last, self._last = self._last, stamp
         if last is None:
             return []

@@ -29,7 +29,7 @@ from api.db.rows import Row
 from api.db.session import Database, Write
 from api.schemas import Fact
 from api.schemas_audit import AuditOut, AuditPage, What
-from detector.errors import StorageError
+from detector.errors import ConfigError, StorageError
 
 log = logging.getLogger(__name__)
 
@@ -181,6 +181,14 @@ class AuditLog:
         if head.n < n or (head.n == n and head.hash != chained):  # it may have grown since the walk
             return Checked(n, chained, f"line {n}: the head of the chain does not name it")
         return Checked(n, chained, "")
+
+
+def told_link(text: str) -> tuple[int, str]:
+    """NUMBER:HASH of a line, as a check told it. Raises ConfigError."""
+    number, _, hashed = text.partition(":")
+    if not (number.isdecimal() and int(number) > 0 and len(hashed) == 64):
+        raise ConfigError("not a link of the audit", where="--expect", wanted="NUMBER:HASH", got=text[:80])
+    return int(number), hashed
 
 
 def _hash(chained: str, row: Row) -> str:

@@ -81,6 +81,7 @@ async def make_token(token: TokenIn, service: ServiceDep, session: AdminDep) -> 
 
 @tokens_router.delete("/{name}", status_code=204, operation_id="endToken")
 async def end_token(name: NamePath, service: ServiceDep, session: AdminDep) -> None:
-    """A worker's token stops working within ten seconds."""
+    """A worker's token stops working."""
     if not await service.store.people.end_token(name, session.user.name):
         raise HTTPException(404, "no such token")
+    service.guard.forget_workers()

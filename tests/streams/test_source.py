@@ -192,6 +192,7 @@ class Fussy:
 
     def __init__(self, container: av.container.InputContainer, faults: list[Exception]) -> None:
         self.container, self.faults = container, faults
+        self.streams, self.format = container.streams, container.format
 
     def demux(self, stream: av.VideoStream) -> Iterator[VideoPacket]:
         if self.faults:
