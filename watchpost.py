@@ -234,7 +234,7 @@ def users_token(name: str, data_dir: DataDir = None) -> None:
 @bench_app.command("accuracy")
 def bench_accuracy(
     json_out: JsonOut = None,
-    only: Annotated[str, typer.Option(help="Comma list: detection, tracking.")] = "",
+    only: Annotated[str, typer.Option(help="Comma list: detection, tracking, handoff.")] = "",
     data: Annotated[
         Path | None, typer.Option(help="The labelled data; else $WATCHPOST_DATA.", envvar="WATCHPOST_DATA")
     ] = None,

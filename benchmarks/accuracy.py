@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from benchmarks import sequences
+from benchmarks.handoffs import handoff_figures, has_handoffs
 from benchmarks.mot import Labels, Scores, score
 from benchmarks.peers import Peer, peers
 from benchmarks.report import Figure, Report
@@ -53,12 +54,16 @@ def accuracy(
         for part in (("detection", "tracking") if sequence.has_pictures else ("tracking",))
         if _chosen(f"{part}.{sequence.name}", only)
     ]
-    if not parts:
+    handoffs = _chosen("handoff", only) and has_handoffs(data_dir)
+    if not parts and not handoffs:
         known = ", ".join(sequence.name for sequence in found)
         raise ConfigError(
-            "nothing to measure", where="only", wanted=f"detection or tracking, of {known}", got=str(only)
+            "nothing to measure",
+            where="only",
+            wanted=f"handoff, or detection or tracking of {known}",
+            got=str(only),
         )
-    others = peers()  # before the long work: they may not be installed
+    others = peers() if parts else {}  # before the long work: they may not be installed
     detector = None
     if any(sequence.has_pictures for _, sequence in parts):
         card = load_card(network)
@@ -74,6 +79,14 @@ def accuracy(
             if ("tracking", sequence) in parts:
                 figures += _tracking(sequence, recording, others)
             progress.update(task, completed=1, total=1)
+        if handoffs:
+            tasks: dict[str, TaskID] = {}
+
+            def show(what: str, done: int, total: int) -> None:
+                tasks[what] = tasks[what] if what in tasks else progress.add_task(what, total=total)
+                progress.update(tasks[what], completed=done)
+
+            figures += handoff_figures(data_dir, show)
     return Report.of(figures)
 
 
