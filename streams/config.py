@@ -11,9 +11,9 @@ import hashlib
 import json
 import os
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -21,24 +21,26 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 
 from api.schemas import Name, Slug
+from detector.calibration import Calibration
 from detector.errors import ConfigError
+from detector.lines import Line
 from detector.rules.base import Rule
 from detector.rules.blind import BlindParams
-from detector.rules.gathering import Gathering, GatheringParams
+from detector.rules.scheduled import Terms
+from detector.schedule import Schedule
+from detector.types import Severity
 from detector.zones import Zone
 from streams.hardware import Decoder
 from streams.masks import NO_MASKS, Masks
+from streams.rulebook import RULES, RuleChoice
 from streams.source import Address, Transport, address_of
 
 Pace = Literal["realtime", "fast"]
 
-_SECRET_KEYS = frozenset({"source", "host", "path", "user", "password"})
+_SECRET_KEYS = frozenset({"source", "evidence_source", "host", "path", "user", "password"})
 _MAX_FILE_BYTES = 4_000_000
-
-# The rules a camera can have: their parameters, and how one is made.
-_RULES: Mapping[str, tuple[type[GatheringParams], Callable[[GatheringParams, Zone | None], Rule]]] = {
-    "gathering": (GatheringParams, Gathering),
-}
+_JUST_S = 1e-6
+_TERMS = tuple(f.name for f in fields(Terms))  # keys that every rule can have
 
 
 class _Section(BaseModel):
@@ -48,7 +50,7 @@ class _Section(BaseModel):
 
 
 _S = TypeVar("_S", bound=_Section)
-_P = TypeVar("_P", GatheringParams, BlindParams)
+_P = TypeVar("_P")
 
 
 def _host_port(text: str) -> str:
@@ -108,6 +110,28 @@ class _ZoneSection(_Section):
     polygon: list[Annotated[list[float], Field(min_length=2, max_length=2)]]
 
 
+class _LineSection(_Section):
+    """`[[cameras.lines]]`; detector.lines.Line checks the points."""
+
+    name: Name
+    points: Annotated[
+        list[Annotated[list[float], Field(min_length=2, max_length=2)]], Field(min_length=2, max_length=2)
+    ]
+
+
+_Point = Annotated[list[float], Field(min_length=2, max_length=2)]
+_Four = Annotated[list[_Point], Field(min_length=4, max_length=4)]
+
+
+class _GroundSection(_Section):
+    """`[cameras.ground]`: a rectangle's sides, or where each point is; see detector.calibration."""
+
+    corners: _Four
+    width_m: float | None = None
+    depth_m: float | None = None
+    metres: _Four | None = None
+
+
 class _CameraSection(_Section):
     """`[[cameras]]` as written; see Camera."""
 
@@ -118,6 +142,9 @@ class _CameraSection(_Section):
     host: Annotated[str, Field(pattern=r"^[^\s/@\[\]]*$")] = ""  # an IPv6 address without brackets
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     path: SecretStr = SecretStr("")  # as in a URL; some cameras log in by it
+    evidence_source: SecretStr = SecretStr(
+        ""
+    )  # a second stream of the same camera, for clips; live ones only
     transport: Transport = "tcp"  # of RTSP; udp: less delay, lost packets
     tls_verify: bool = True
     tls_ca_file: Path | None = Field(default=None, strict=False)
@@ -129,19 +156,12 @@ class _CameraSection(_Section):
     pace: Pace = "realtime"
     loop: bool = False
     zones: Annotated[list[_ZoneSection], Field(max_length=100)] = []
+    lines: Annotated[list[_LineSection], Field(max_length=100)] = []
     rules: Annotated[list[dict[str, object]], Field(max_length=100)] = []
     masks: Annotated[list[_ZoneSection], Field(max_length=100)] = []
     masks_blind_detector: bool = True  # false: people never see what is under a mask, the network does
     blind: dict[str, object] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class RuleChoice:
-    """A rule in force on a camera."""
-
-    rule: str
-    zone: Zone | None  # None: the whole picture
-    params: GatheringParams
+    ground: _GroundSection | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,18 +171,21 @@ class Camera:
     id: str
     name: str  # for people
     address: Address  # where to connect, with the login
+    evidence: Address | None = None  # a second stream that is kept for clips; None: the judged one is
     timezone: str = "UTC"  # IANA name
     analyse_fps: float = 5.0  # pictures a second that are analysed; more: finer tracks, more computing
     pace: Pace = "realtime"  # of a file: by its own times, or as fast as it is analysed
     loop: bool = False  # a file starts again at its end
     zones: tuple[Zone, ...] = ()
+    lines: tuple[Line, ...] = ()
     rules: tuple[RuleChoice, ...] = ()
     masks: Masks = NO_MASKS
     blind: BlindParams = field(default_factory=BlindParams)  # when the camera itself counts as blind
+    ground: Calibration | None = None  # where its picture is in metres
 
     def build_rules(self) -> list[Rule]:
         """New rules with no memory: call it once for each scene."""
-        return [_RULES[choice.rule][1](choice.params, choice.zone) for choice in self.rules]
+        return [choice.build() for choice in self.rules]
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,37 +302,47 @@ def _camera(table: object, at: str, folder: Path, environ: Mapping[str, str]) ->
         ) from None
     slot = told.id.upper().replace("-", "_")
     password = environ.get(f"WATCHPOST_CAMERA_{slot}_PASSWORD") or told.password.get_secret_value()
+    user = told.user.get_secret_value()
     with _named(f"{at}.source"):
-        address = replace(
-            address_of(_source_of(told), told.user.get_secret_value(), password, folder),
-            transport=told.transport,
-            tls_verify=told.tls_verify,
-            tls_ca_file=None if told.tls_ca_file is None else folder / told.tls_ca_file,
-            decoder=told.decoder,
-        )
+        address = _reached(address_of(_source_of(told), user, password, folder), told, folder)
+    evidence = None
+    if source := told.evidence_source.get_secret_value():
+        with _named(f"{at}.evidence_source"):
+            evidence = _reached(address_of(source, user, password, folder), told, folder)
+            if not (evidence.live and address.live):
+                raise ConfigError("two streams of a file", wanted="a live camera's second stream")
     zones = _zones(told.zones, f"{at}.zones")
     masks = _zones(told.masks, f"{at}.masks")
+    lines = _lines(told.lines, f"{at}.lines", zones)
     choices: list[RuleChoice] = []
     for i, raw in enumerate(told.rules):
         with _named(f"{at}.rules[{i}]"):
-            choice = _choice(raw, zones)
-            if (choice.rule, choice.zone) in {(other.rule, other.zone) for other in choices}:
-                raise ConfigError("the same rule twice in one place", wanted="one of each rule for a zone")
+            choice = _choice(raw, zones, lines, told)
+            if choice.same_place in {other.same_place for other in choices}:
+                raise ConfigError(
+                    "the same rule twice in one place",
+                    wanted="one of each rule for a zone, a line and a time",
+                )
             choices.append(choice)
     with _named(f"{at}.blind"):
         blind = _params(BlindParams, told.blind)
+    with _named(f"{at}.ground"):
+        ground = None if told.ground is None else _calibration(told.ground)
     return Camera(
         id=told.id,
         name=told.name or told.id,
         address=address,
+        evidence=evidence,
         timezone=told.timezone,
         analyse_fps=told.analyse_fps,
         pace=told.pace,
         loop=told.loop,
         zones=tuple(zones.values()),
+        lines=tuple(lines.values()),
         rules=tuple(choices),
         masks=Masks(tuple(masks.values()), told.masks_blind_detector),
         blind=blind,
+        ground=ground,
     )
 
 
@@ -321,6 +354,40 @@ def _zones(tables: Iterable[_ZoneSection], at: str) -> dict[str, Zone]:
                 raise ConfigError("this zone name is taken", wanted="a name of its own", got=repr(table.name))
             zones[table.name] = Zone(table.name, tuple((x, y) for x, y in table.polygon))
     return zones
+
+
+def _reached(address: Address, told: _CameraSection, folder: Path) -> Address:
+    """An address, and how the camera's streams are reached and decoded."""
+    return replace(
+        address,
+        transport=told.transport,
+        tls_verify=told.tls_verify,
+        tls_ca_file=None if told.tls_ca_file is None else folder / told.tls_ca_file,
+        decoder=told.decoder,
+    )
+
+
+def _lines(tables: Iterable[_LineSection], at: str, zones: Mapping[str, Zone]) -> dict[str, Line]:
+    lines: dict[str, Line] = {}
+    for i, table in enumerate(tables):
+        with _named(f"{at}[{i}]"):
+            if table.name in lines or table.name in zones:  # an alert tells its place by the name alone
+                raise ConfigError(
+                    "this name is taken", where="name", wanted="a name of its own", got=repr(table.name)
+                )
+            (x0, y0), (x1, y1) = table.points
+            lines[table.name] = Line(table.name, ((x0, y0), (x1, y1)))
+    return lines
+
+
+def _calibration(told: _GroundSection) -> Calibration:
+    corners = [(x, y) for x, y in told.corners]
+    if told.metres is not None and told.width_m is None and told.depth_m is None:
+        return Calibration(tuple(corners), tuple((x, y) for x, y in told.metres))
+    if told.metres is None and told.width_m is not None and told.depth_m is not None:
+        return Calibration.rectangle(corners, told.width_m, told.depth_m)
+    got = ", ".join(name for name in ("width_m", "depth_m", "metres") if getattr(told, name) is not None)
+    raise ConfigError("no one size", wanted="width_m and depth_m, or metres", got=got or "none of them")
 
 
 def _source_of(told: _CameraSection) -> str:
@@ -338,28 +405,72 @@ def _source_of(told: _CameraSection) -> str:
     return f"{told.scheme}://{host}{port}/{path.removeprefix('/')}"
 
 
-def _choice(raw: Mapping[str, object], zones: Mapping[str, Zone]) -> RuleChoice:
+def _choice(
+    raw: Mapping[str, object], zones: Mapping[str, Zone], lines: Mapping[str, Line], camera: _CameraSection
+) -> RuleChoice:
     """A `[[cameras.rules]]` table; keys of errors are relative to it."""
     name = raw.get("rule")
-    if not isinstance(name, str) or name not in _RULES:
+    if not isinstance(name, str) or name not in RULES:
         raise ConfigError(
-            "no such rule",
-            where="rule",
-            wanted=_one_of(_RULES),
+            "no such rule", where="rule", wanted=_one_of(RULES), got=repr(name), todo=_meant(str(name), RULES)
+        )
+    entry = RULES[name]
+    zone = _place(raw, "zone", zones) if entry.in_zone else None
+    line = _place(raw, "line", lines) if entry.at_line else None
+    if entry.at_line and line is None:
+        raise ConfigError("missing", where="line", wanted=f"a [[cameras.lines]] table for {name}")
+    about = (
+        {"rule", *_TERMS} | ({"zone"} if entry.in_zone else set()) | ({"line"} if entry.at_line else set())
+    )
+    params = _params(entry.params, {key: raw[key] for key in raw if key not in about})
+    terms = Terms(
+        active=_schedule(raw, "active"),
+        raised=_schedule(raw, "raised"),
+        severity=_severity(raw.get("severity")),
+    )
+    choice = RuleChoice(name, zone, line, params, terms, camera.timezone if terms.timed else "")
+    gap_s, period_s = choice.build().timing.gap_s, 1.0 / camera.analyse_fps
+    if gap_s < period_s - _JUST_S:
+        raise ConfigError(
+            "shorter than the time between two pictures",
+            where="gap_s",
+            wanted=f"at least {period_s:.3g} (analyse_fps is {camera.analyse_fps:g})",
+            got=f"{gap_s:g}",
+        )
+    return choice
+
+
+_Place = TypeVar("_Place", Zone, Line)
+
+
+def _place(raw: Mapping[str, object], key: str, places: Mapping[str, _Place]) -> _Place | None:
+    """The zone or line that a rule names; None where it names none."""
+    name = raw.get(key, "")
+    if not isinstance(name, str) or (name and name not in places):
+        raise ConfigError(
+            f"no such {key} on this camera",
+            where=key,
+            wanted=_one_of(places) if places else f"a [[cameras.{key}s]] table of that name",
             got=repr(name),
-            todo=_meant(str(name), _RULES),
+            todo=_meant(str(name), places),
         )
-    zone_name = raw.get("zone", "")
-    if not isinstance(zone_name, str) or (zone_name and zone_name not in zones):
-        raise ConfigError(
-            "no such zone on this camera",
-            where="zone",
-            wanted=_one_of(zones) if zones else "a [[cameras.zones]] table of that name",
-            got=repr(zone_name),
-            todo=_meant(str(zone_name), zones),
-        )
-    params = _params(_RULES[name][0], {key: raw[key] for key in raw if key not in ("rule", "zone")})
-    return RuleChoice(name, zones.get(zone_name), params)
+    return places.get(name)
+
+
+def _schedule(raw: Mapping[str, object], key: str) -> Schedule | None:
+    with _named(key):
+        if key not in raw:
+            return None
+        texts = raw[key]
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise ConfigError("not a list of texts", wanted='like ["Mon-Fri 18:00-06:00"]', got=repr(texts))
+        return Schedule(tuple(texts))
+
+
+def _severity(raw: object) -> Severity | None:
+    if raw is None or (isinstance(raw, str) and raw in set(Severity)):
+        return None if raw is None else Severity(raw)
+    raise ConfigError("no such severity", where="severity", wanted=_one_of(Severity), got=repr(raw))
 
 
 def _params(params_type: type[_P], raw: Mapping[str, object]) -> _P:
@@ -392,7 +503,9 @@ def _first_of(error: ValidationError, model: type[BaseModel], at: str) -> Config
     more = f"{len(faults) - 1} more below {at}" if len(faults) > 1 else ""
     key = str(first["loc"][-1]) if first["loc"] else ""
     if first["type"] == "extra_forbidden":
-        known = _ZoneSection.model_fields if len(first["loc"]) > 1 else model.model_fields
+        places = (*_ZoneSection.model_fields, *_LineSection.model_fields)
+        inner = _GroundSection.model_fields if first["loc"][0] == "ground" else places
+        known = inner if len(first["loc"]) > 1 else model.model_fields
         return ConfigError(
             "unknown key", where=where, todo=". ".join(filter(None, (_meant(key, known), more)))
         )
@@ -434,5 +547,6 @@ def _hash_of(detector: DetectorSection, cameras: Iterable[Camera]) -> str:
     for camera in cameras:
         address = camera.address
         place = address.shown if address.live else Path(address.url).name
-        content["cameras"].append({**asdict(camera), "address": place})
+        kept = camera.evidence.shown if camera.evidence else None
+        content["cameras"].append({**asdict(camera), "address": place, "evidence": kept})
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
