@@ -328,7 +328,7 @@ def audit_verify(
 @bench_app.command("accuracy")
 def bench_accuracy(
     json_out: JsonOut = None,
-    only: Annotated[str, typer.Option(help="Comma list: detection, tracking.")] = "",
+    only: Annotated[str, typer.Option(help="Comma list: detection, tracking, handoff.")] = "",
     data: Annotated[
         Path | None, typer.Option(help="The labelled data; else $WATCHPOST_DATA.", envvar="WATCHPOST_DATA")
     ] = None,

@@ -59,17 +59,19 @@ class Scene:
     def step(self, stamp: Stamp, detections: Detections) -> Judgement:
         """Judge one picture. Raises ValueError for another camera's picture or time that does not grow."""
         alerts = self._begin(stamp)
-        return self._judge(
-            stamp, self._tracker.step(stamp, detections[detections.kinds == Kind.PERSON]), alerts
-        )
+        tracks = self._tracker.step(stamp, detections[detections.kinds == Kind.PERSON])
+        return self._judge(stamp, tracks, detections[detections.kinds != Kind.PERSON], alerts)
 
     def follow(self, stamp: Stamp, tracks: Tracks) -> Judgement:
-        """Judge one picture whose people were followed elsewhere: stored tracks, another's tracker. As `step`."""
-        return self._judge(stamp, tracks, self._begin(stamp))
+        """Judge one picture whose people were followed elsewhere: stored tracks, another's tracker. As `step`.
 
-    def _judge(self, stamp: Stamp, tracks: Tracks, alerts: list[Alert]) -> Judgement:
+        What is no person is not stored with tracks, so rules about things find nothing.
+        """
+        return self._judge(stamp, tracks, Detections.empty(), self._begin(stamp))
+
+    def _judge(self, stamp: Stamp, tracks: Tracks, objects: Detections, alerts: list[Alert]) -> Judgement:
         tracks = tracks[tracks.kinds == Kind.PERSON]
-        observation = self._observe(stamp, tracks, detections[detections.kinds != Kind.PERSON])
+        observation = self._observe(stamp, tracks, objects)
         view = View(
             observation, {link: grouper.step(observation) for link, grouper in self._groupers.items()}
         )

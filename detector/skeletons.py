@@ -70,9 +70,8 @@ def arm_length(points: F32) -> float:
     upper = np.linalg.norm(flat[:, :, SHOULDERS] - flat[:, :, ELBOWS], axis=-1)
     lower = np.linalg.norm(flat[:, :, ELBOWS] - flat[:, :, WRISTS], axis=-1)
     arms = (upper + lower).transpose(1, 0, 2).reshape(2, -1)
-    lengths = [
-        float(np.quantile(arm[np.isfinite(arm)], ARM_QUANTILE)) for arm in arms if np.isfinite(arm).any()
-    ]
+    ranked = [np.sort(arm[np.isfinite(arm)]) for arm in arms]
+    lengths = [float(arm[int(ARM_QUANTILE * (len(arm) - 1))]) for arm in ranked if len(arm)]
     return sum(lengths) / len(lengths) if lengths else 0.0
 
 

@@ -68,9 +68,9 @@ def test_a_long_gap_is_not_seen() -> None:
 
 def test_arms_are_measured_at_their_longest() -> None:
     """The unit is the arm seen across, not the one that points at the camera; unknown is 0."""
-    points = np.full((2, 2, 17, 2), np.nan, np.float32)
+    points = np.full((20, 2, 17, 2), np.nan, np.float32)
     points[:, :, 5], points[:, :, 7], points[:, :, 9] = (0, 0), (30, 0), (60, 0)
-    points[1, :, 9] = (30, 1)
+    points[5:, :, 9] = (30, 1)
     assert arm_length(points) == pytest.approx(60, abs=4)
     assert arm_length(np.full((2, 2, 17, 2), np.nan, np.float32)) == 0
 
