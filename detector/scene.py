@@ -1,6 +1,7 @@
 """One camera's judgement: detections in, alerts out.
 
     detections -> Tracker -> BodyScale | Calibration -> Observation -> Grouper -> rules -> Episodes -> alerts
+         +------> Carried: things and whose they are --------^
 
 Holds no logic of its own but the order of things and what a new epoch resets.
 """
@@ -13,12 +14,13 @@ from uuid import UUID
 
 from detector.boxes import feet as feet_of
 from detector.calibration import Calibration
+from detector.carried import Carried
 from detector.episodes import Episodes
 from detector.ground import BodyScale, ScaleState
 from detector.groups import Grouper, GrouperParams
 from detector.rules.base import Rule, View
 from detector.tracker import Tracker, TrackerParams
-from detector.types import Alert, Detections, Kind, Observation, Stamp, Tracks
+from detector.types import Alert, Detections, Ground, Kind, Observation, Stamp, Things, Tracks
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Scene:
         self._camera_id = camera_id
         self._rules = tuple(rules)
         self._tracker = Tracker(tracker_params)
+        self._carried = Carried()
         self._scale = BodyScale()
         self._calibration = calibration
         links = sorted({link for rule in rules for link in rule.links_bh})
@@ -63,7 +66,8 @@ class Scene:
         alerts = self._begin(stamp)
         tracks = self._tracker.step(stamp, detections[detections.kinds == Kind.PERSON])
         tracks = tracks[tracks.kinds == Kind.PERSON]
-        observation = self._observe(stamp, tracks)
+        things = self._carried.step(stamp, detections, tracks)
+        observation = self._observe(stamp, tracks, things)
         view = View(
             observation, {link: grouper.step(observation) for link, grouper in self._groupers.items()}
         )
@@ -82,21 +86,18 @@ class Scene:
         """Close what is open with `end_reason` = reason ("source ended", "service stopped")."""
         return self._episodes.end(reason)
 
-    def _observe(self, stamp: Stamp, tracks: Tracks) -> Observation:
+    def _observe(self, stamp: Stamp, tracks: Tracks, things: Things) -> Observation:
         """Put people on the ground: in metres where that is known, else in body heights."""
         feet = feet_of(tracks.boxes, stamp.width, stamp.height)
+        size = stamp.width, stamp.height
+        ground: Ground | None = None
         if self._calibration is None:
             self._scale.step(tracks, stamp)
-            return Observation(stamp, tracks, feet, self._scale.body_px(feet), self._scale.depth_gain(feet))
-        size = stamp.width, stamp.height
-        return Observation(
-            stamp,
-            tracks,
-            feet,
-            self._calibration.body_px(feet, *size),
-            self._calibration.depth_gain(feet, *size),
-            self._calibration.place(feet, tracks.velocity, *size),
-        )
+            body_px, gain = self._scale.body_px(feet), self._scale.depth_gain(feet)
+        else:
+            body_px, gain = self._calibration.body_px(feet, *size), self._calibration.depth_gain(feet, *size)
+            ground = self._calibration.place(feet, tracks.velocity, *size)
+        return Observation(stamp, tracks, feet, body_px, gain, ground, things)
 
     def _begin(self, stamp: Stamp) -> list[Alert]:
         """Check the stamp; at a new epoch close what is open and forget what was seen."""
@@ -109,6 +110,7 @@ class Scene:
             return []
         alerts = self._episodes.end("stream interrupted")
         self._tracker.reset()
+        self._carried.reset()
         for grouper in self._groupers.values():
             grouper.reset()
         for rule in self._rules:
