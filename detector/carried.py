@@ -106,6 +106,7 @@ class Carried:
         found = _usable(detections, p.min_score)
         self._things = [thing for thing in self._things if t - thing.seen_t <= p.lost_s]
         people = people[_possible(people.boxes) & _possible(people.velocity)]
+        people = people[np.argsort(people.ids)]
         self._seen |= dict(zip(people.ids.tolist(), people.seen_t.tolist(), strict=True))
         self._seen = {key: seen_t for key, seen_t in self._seen.items() if t - seen_t <= p.gone_s}
         if self._things or len(found):
@@ -122,7 +123,7 @@ class Carried:
         for thing in self._things:
             now = places.get(thing.companion)
             if now is not None and thing.anchor is not None:
-                thing.moved = thing.box + np.tile(now - thing.anchor, 2)
+                thing.moved = thing.box + (now - thing.anchor)[[0, 1, 0, 1]]
 
     def _match(self, t: float, dt: float, found: Detections, tall: dict[int, float]) -> None:
         """Give what was seen to the things it belongs to; the rest, if strong, are new things."""
@@ -174,30 +175,26 @@ class Carried:
         """Judge whose each thing that is seen now is."""
         p = self._params
         seen = [thing for thing in self._things if thing.seen_t == t]
-        boxes = np.array([thing.box for thing in seen]).reshape(-1, 4)
-        near = nearness(boxes, people.boxes, p.reach_bh)
-        along = np.array([_agreement(thing, t, people, p.apart_bh_s) for thing in seen]).reshape(near.shape)
-        keys = people.ids.tolist()
-        fresh = 1.0 - float(np.exp(-dt / p.vote_s))
-        for thing, row, with_them in zip(seen, near.tolist(), along.tolist(), strict=True):
-            for key, value, share in zip(keys, row, with_them, strict=True):
-                vote = thing.votes.get(key, 0.0)
-                vote += fresh * (value * share - vote)
-                if vote >= _LEAST_VOTE:
-                    thing.votes[key] = vote
-                else:
-                    thing.votes.pop(key, None)
-                if key == thing.owner and value > 0.0:
+        near = nearness(np.array([thing.box for thing in seen]).reshape(-1, 4), people.boxes, p.reach_bh)
+        keys: list[int] = people.ids.tolist()
+        here = set(keys)
+        speed, limit = people.velocity.astype(np.float64), p.apart_bh_s * heights(people.boxes)
+        stays = float(np.exp(-dt / p.vote_s))
+        for thing, row in zip(seen, near, strict=True):
+            votes = {key: vote * stays if key in here else vote for key, vote in thing.votes.items()}
+            close = np.flatnonzero(row)  # few: the others only lose
+            evidence = row[close] * _agreement(thing, t, speed[close], limit[close])
+            for column, value in zip(close.tolist(), evidence.tolist(), strict=True):
+                votes[keys[column]] = votes.get(keys[column], 0.0) + (1.0 - stays) * value
+                if keys[column] == thing.owner:
                     thing.near_t = t
+            thing.votes = {key: vote for key, vote in votes.items() if vote >= _LEAST_VOTE}
         for thing in self._things:
             self._settle(thing, t)
-        for thing, row in zip(seen, near.tolist(), strict=True):
-            nearest = max(
-                zip(row, keys, strict=True), key=lambda pair: (pair[0], -pair[1]), default=(0.0, NOBODY)
-            )
-            thing.companion = (
-                thing.owner if thing.owner in places else nearest[1] if nearest[0] > 0.0 else NOBODY
-            )
+        for thing, row in zip(seen, near, strict=True):
+            thing.companion = thing.owner
+            if thing.owner not in here:
+                thing.companion = keys[int(row.argmax())] if row.max(initial=0.0) > 0.0 else NOBODY
             thing.anchor = places.get(thing.companion)
 
     def _settle(self, thing: _Thing, t: float) -> None:
@@ -256,8 +253,8 @@ def _middles(boxes: F64) -> F64:
     return (boxes[:, :2] + boxes[:, 2:]) / 2
 
 
-def _agreement(thing: _Thing, t: float, people: Tracks, apart_bh_s: float) -> F64:
-    """How much a thing moves as each person does (m,): 1 up to a third of `apart_bh_s`, 0 from there on.
+def _agreement(thing: _Thing, t: float, speed: F64, limit: F32) -> F64:
+    """How much a thing moves as people do (m,): 1 up to a third of `limit` (m,) px/s apart, 0 from there on.
 
     Over at least half a second, since boxes shake; before that nothing is known and nothing agrees.
     """
@@ -267,10 +264,10 @@ def _agreement(thing: _Thing, t: float, people: Tracks, apart_bh_s: float) -> F6
     if not thing.marks or t - thing.marks[-1][0] >= _MARK_MIN_S / 2:
         thing.marks.append((t, middle))
     if before is None:
-        return np.zeros(len(people))
-    speed = (middle - before[1]) / (t - before[0])
-    apart = np.linalg.norm(people.velocity.astype(np.float64) - speed, axis=1)
-    share: F64 = 1.5 * (1.0 - apart / (apart_bh_s * np.maximum(heights(people.boxes), 1.0)))
+        return np.zeros(len(speed))
+    own = (middle - before[1]) / (t - before[0])
+    apart = np.hypot(speed[:, 0] - own[0], speed[:, 1] - own[1])
+    share: F64 = 1.5 * (1.0 - apart / np.maximum(limit, 1e-3))
     return np.clip(share, 0.0, 1.0)
 
 
