@@ -385,6 +385,21 @@ def bench_throughput(
         report.write(json_out)
 
 
+@bench_app.command("tracker")
+def bench_tracker(
+    json_out: JsonOut = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds, all in turn; medians are quoted.")] = 5,
+) -> None:
+    """What a picture costs the tracker at 20 and 60 boxes, beside `trackers` and ultralytics."""
+    from benchmarks.tracker_cost import tracker_cost
+
+    with Bars() as show:
+        report = tracker_cost(rounds, show)
+    report.show(_table_console(json_out))
+    if json_out:
+        report.write(json_out)
+
+
 @drill_app.command("kills")
 def drill_kills(
     n: Annotated[

@@ -1,6 +1,7 @@
 """One camera's judgement: detections in, alerts out.
 
     detections -> Tracker -> BodyScale | Calibration -> Observation -> Grouper -> rules -> Episodes -> alerts
+         +------> Carried: things and whose they are --------^
 
 Holds no logic of its own but the order of things and what a new epoch resets.
 """
@@ -13,12 +14,13 @@ from uuid import UUID
 
 from detector.boxes import feet as feet_of
 from detector.calibration import Calibration
+from detector.carried import Carried
 from detector.episodes import Episodes
 from detector.ground import BodyScale, ScaleState
 from detector.groups import Grouper, GrouperParams
 from detector.rules.base import Rule, View
 from detector.tracker import Tracker, TrackerParams
-from detector.types import Alert, Detections, Kind, Observation, Stamp, Tracks
+from detector.types import Alert, Detections, Ground, Kind, Observation, Stamp, Things, Tracks
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Scene:
         self._camera_id = camera_id
         self._rules = tuple(rules)
         self._tracker = Tracker(tracker_params)
+        self._carried = Carried()
         self._scale = BodyScale()
         self._calibration = calibration
         links = sorted({link for rule in rules for link in rule.links_bh})
@@ -60,7 +63,7 @@ class Scene:
         """Judge one picture. Raises ValueError for another camera's picture or time that does not grow."""
         alerts = self._begin(stamp)
         tracks = self._tracker.step(stamp, detections[detections.kinds == Kind.PERSON])
-        return self._judge(stamp, tracks, detections[detections.kinds != Kind.PERSON], alerts)
+        return self._judge(stamp, tracks, detections, alerts)
 
     def follow(self, stamp: Stamp, tracks: Tracks) -> Judgement:
         """Judge one picture whose people were followed elsewhere: stored tracks, another's tracker. As `step`.
@@ -69,9 +72,10 @@ class Scene:
         """
         return self._judge(stamp, tracks, Detections.empty(), self._begin(stamp))
 
-    def _judge(self, stamp: Stamp, tracks: Tracks, objects: Detections, alerts: list[Alert]) -> Judgement:
+    def _judge(self, stamp: Stamp, tracks: Tracks, detections: Detections, alerts: list[Alert]) -> Judgement:
         tracks = tracks[tracks.kinds == Kind.PERSON]
-        observation = self._observe(stamp, tracks, objects)
+        things = self._carried.step(stamp, detections, tracks)
+        observation = self._observe(stamp, tracks, detections[detections.kinds != Kind.PERSON], things)
         view = View(
             observation, {link: grouper.step(observation) for link, grouper in self._groupers.items()}
         )
@@ -90,17 +94,17 @@ class Scene:
         """Close what is open with `end_reason` = reason ("source ended", "service stopped")."""
         return self._episodes.end(reason)
 
-    def _observe(self, stamp: Stamp, tracks: Tracks, objects: Detections) -> Observation:
+    def _observe(self, stamp: Stamp, tracks: Tracks, objects: Detections, things: Things) -> Observation:
         """Put people on the ground: in metres where that is known, else in body heights."""
         feet, size = feet_of(tracks.boxes, stamp.width, stamp.height), (stamp.width, stamp.height)
+        ground: Ground | None = None
         if self._calibration is None:
             self._scale.step(tracks, stamp)
-            body_px, depth_gain, ground = self._scale.body_px(feet), self._scale.depth_gain(feet), None
+            body_px, gain = self._scale.body_px(feet), self._scale.depth_gain(feet)
         else:
-            body_px = self._calibration.body_px(feet, *size)
-            depth_gain = self._calibration.depth_gain(feet, *size)
+            body_px, gain = self._calibration.body_px(feet, *size), self._calibration.depth_gain(feet, *size)
             ground = self._calibration.place(feet, tracks.velocity, *size)
-        return Observation(stamp, tracks, feet, body_px, depth_gain, objects=objects, ground=ground)
+        return Observation(stamp, tracks, feet, body_px, gain, objects=objects, ground=ground, things=things)
 
     def _begin(self, stamp: Stamp) -> list[Alert]:
         """Check the stamp; at a new epoch close what is open and forget what was seen."""
@@ -115,6 +119,7 @@ class Scene:
             return []
         alerts = self._episodes.end("stream interrupted")
         self._tracker.reset()
+        self._carried.reset()
         for grouper in self._groupers.values():
             grouper.reset()
         for rule in self._rules:
