@@ -176,17 +176,25 @@ def check_config(config: Annotated[Path, typer.Argument(help="The site file.")])
 
 @app.command()
 def replay(
-    video: Annotated[Path, typer.Argument(help="A recording.")],
     config: SiteFile,
     json_out: Annotated[Path, typer.Option("--json", help="Where the alerts go.")],
+    video: Annotated[Path | None, typer.Argument(help="A recording.")] = None,
     camera: Annotated[str | None, typer.Option(help="Whose zones and rules; else the first camera.")] = None,
+    tracks_out: Annotated[Path | None, typer.Option(help="Also write the tracks that the rules saw.")] = None,
+    tracks: Annotated[Path | None, typer.Option(help="Judge these stored tracks, not a recording.")] = None,
 ) -> None:
     """Run every picture of a recording in order, single-threaded; the same input gives the same bytes."""
     from benchmarks.replay import replay as run
+    from benchmarks.replay import replay_tracks
     from streams.config import load_site
 
+    if (video is None) == (tracks is None) or (tracks is not None and tracks_out is not None):
+        raise ConfigError("nothing to replay", where="replay", wanted="a recording, or --tracks FILE")
     with Bars() as show:
-        done = run(video, load_site(config), camera, json_out, show)
+        if video is not None:
+            done = run(video, load_site(config), camera, json_out, show, tracks_out)
+        elif tracks is not None:
+            done = replay_tracks(tracks, load_site(config), camera, json_out, show)
     err.print(done.text())
 
 
