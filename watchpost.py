@@ -242,13 +242,20 @@ def users_token(name: str, data_dir: DataDir = None) -> None:
 @bench_app.command("accuracy")
 def bench_accuracy(
     json_out: JsonOut = None,
-    only: Annotated[str, typer.Option(help="Comma list: detection, tracking.")] = "",
+    only: Annotated[
+        str, typer.Option(help="Comma list: detection, tracking, pairs, groups, gathering; or longer names.")
+    ] = "",
+    report_out: Annotated[
+        Path | None,
+        typer.Option("--report", help="Write one HTML page: tables, curves, pictures of mistakes."),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="The labelled data; else $WATCHPOST_DATA.", envvar="WATCHPOST_DATA")
     ] = None,
 ) -> None:
-    """Detection and tracking against labels, beside the peers on the same detections."""
+    """Detection, tracking, groups and gatherings against labels, beside peers in the same run."""
     from benchmarks.accuracy import accuracy
+    from benchmarks.page import write_page
 
     if data is None:
         raise ConfigError(
@@ -259,6 +266,8 @@ def bench_accuracy(
         )
     report = accuracy(data, {part for part in only.split(",") if part} or None, console=err)
     report.show(_table_console(json_out))
+    if report_out:
+        write_page(report, report_out)
     if json_out:
         report.write(json_out)
 
