@@ -128,7 +128,7 @@ def measure(part: StandingSet, seen: Callable[[int, int], None]) -> list[Figure]
         "": [moment for all_of in sequences for moment in all_of[len(all_of) // 2 :]],
         "tuning.": [moment for all_of in sequences for moment in all_of[: len(all_of) // 2]],
     }
-    figures = []
+    figures: list[Figure] = []
     for number, (half, moments) in enumerate(halves.items()):
         figures += _measure_half(part, half, moments)
         seen(number + 1, len(halves))
