@@ -241,6 +241,7 @@ def users_token(name: str, data_dir: DataDir = None) -> None:
 
 @bench_app.command("accuracy")
 def bench_accuracy(
+    *,
     json_out: JsonOut = None,
     only: Annotated[
         str, typer.Option(help="Comma list: detection, tracking, pairs, groups, gathering; or longer names.")
@@ -252,10 +253,32 @@ def bench_accuracy(
     data: Annotated[
         Path | None, typer.Option(help="The labelled data; else $WATCHPOST_DATA.", envvar="WATCHPOST_DATA")
     ] = None,
+    footage: Annotated[
+        Path | None, typer.Option(help="Score a folder of your own recordings or tracks.")
+    ] = None,
+    labels: Annotated[Path | None, typer.Option(help="What happens in them: CSV, see README.")] = None,
+    config: Annotated[Path, typer.Option("--config", "-c", help="The site file with their rules.")] = Path(
+        "watchpost.toml"
+    ),
+    camera: Annotated[str | None, typer.Option(help="Whose zones and rules; else the first camera.")] = None,
 ) -> None:
     """Detection, tracking, groups and gatherings against labels, beside peers in the same run."""
     from benchmarks.accuracy import accuracy
+    from benchmarks.own_footage import own_footage
     from benchmarks.page import write_page
+    from streams.config import load_site
+
+    if footage is not None and labels is not None:
+        with Bars() as show:
+            own = own_footage(footage, labels, load_site(config), camera, show)
+        own.show(_table_console(json_out))
+        if json_out:
+            own.write(json_out)
+        return
+    if footage is not None or labels is not None:
+        raise ConfigError(
+            "half of what is needed", where="bench accuracy", wanted="--footage DIR and --labels FILE"
+        )
 
     if data is None:
         raise ConfigError(
