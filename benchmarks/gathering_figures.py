@@ -118,7 +118,7 @@ def figures(found: Study) -> list[Figure]:
     ours, theirs = found.tallies[OURS], found.tallies[THEIRS]
     n_events = sum(event.counts for clip in found.clips for event in clip.events)
     told = []
-    for name, (unit, value) in _MEASURES.items():
+    for name, (unit, value) in MEASURES.items():
         other = value(theirs)
         told.append(
             Figure(
@@ -208,7 +208,7 @@ def _false(tallies: Sequence[Tally]) -> float | None:
     return _ratio(_n_false(tallies), sum(one.hours for one in tallies))
 
 
-_MEASURES: dict[str, tuple[str, Callable[[Sequence[Tally]], float | None]]] = {
+MEASURES: dict[str, tuple[str, Callable[[Sequence[Tally]], float | None]]] = {
     "recall": ("1", _recall),
     "precision": ("1", _precision),
     "f1": ("1", _f1),
