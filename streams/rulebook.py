@@ -11,6 +11,7 @@ from detector.lines import Line
 from detector.rules.base import Rule
 from detector.rules.crossing import Crossing, CrossingParams
 from detector.rules.gathering import Gathering, GatheringParams
+from detector.rules.handoff import Handoff, HandoffParams
 from detector.rules.left_behind import LeftBehind, LeftBehindParams
 from detector.rules.loitering import Loitering, LoiteringParams
 from detector.rules.occupancy import Forbidden, ForbiddenParams, Occupancy, OccupancyParams
@@ -37,6 +38,7 @@ RULES: Mapping[str, Entry] = {
     "running": Entry(RunningParams, lambda params, zone, _: Running(params, zone)),
     "wrong_way": Entry(WrongWayParams, WrongWay, at_line=True),
     "left_behind": Entry(LeftBehindParams, lambda params, zone, _: LeftBehind(params, zone)),
+    "handoff": Entry(HandoffParams, lambda params, zone, _: Handoff(params, zone)),
     "crossing": Entry(
         CrossingParams, lambda params, _, line: Crossing(params, line), in_zone=False, at_line=True
     ),

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from detector.errors import ConfigError, check_range
 from detector.groups import Group
+from detector.pairs import PairSight
 from detector.types import SEVERITY_ORDER, Fact, Finding, Observation, Phase, Series, Severity
 
 _STEPS = sorted(SEVERITY_ORDER, key=SEVERITY_ORDER.__getitem__)
@@ -21,6 +22,7 @@ class View:
 
     obs: Observation
     groups: Mapping[float, Sequence[Group]]  # by link distance in bh: those the camera's rules ask for
+    pairs: Sequence[PairSight] = ()  # close pairs whose skeletons were looked at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +110,7 @@ class History:
     def __init__(self, t: float) -> None:
         self.started_t = t
         self.last_t = t
+        self.last: Finding | None = None  # the latest hit, words and series included
         self._t = array("d")
         self._columns: dict[str, array[float]] = {}
         self._ends: dict[str, tuple[float, float]] = {}
