@@ -29,6 +29,7 @@ from streams.config import Camera, Site
 from streams.flow import Board
 from streams.frame import Frame
 from streams.inference import Detector
+from streams.pairlook import PairLooker
 from streams.reader import CameraHealth, Outside, Reader
 from streams.source import Clock, VideoPacket, address_of
 from streams.worker import build_detector
@@ -117,6 +118,7 @@ class _Judge(Board):
         self.alerts: list[dict[str, Any]] = []
         self._camera, self._run, self._detector, self._progress = camera, run, detector, progress
         self._scene = Scene(camera.id, run.run_id, camera.build_rules(), calibration=camera.ground)
+        self._pairs = PairLooker()
         self.n_declared = _n_pictures(Path(camera.address.url))
 
     def watch(self) -> CameraHealth:
@@ -133,7 +135,9 @@ class _Judge(Board):
         """Judge a picture."""
         del stop
         detections = self._detector.detect([frame.for_network])[0]
-        self._tell(self._scene.step(frame.stamp, detections).alerts)
+        watched = self._scene.track(frame.stamp, detections)
+        (pairs,) = self._pairs.look([(frame, watched)])
+        self._tell(self._scene.judge(watched, pairs).alerts)
         self.n_pictures += 1
         self._progress("pictures", self.n_pictures, max(self.n_declared, self.n_pictures))
         return True

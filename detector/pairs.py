@@ -72,6 +72,9 @@ class Proposed:
     n_left_out: int
 
 
+NO_PAIRS = Proposed((), 0)
+
+
 @dataclass(slots=True)
 class _Known:
     since_t: float

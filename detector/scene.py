@@ -1,8 +1,11 @@
-"""One camera's judgement: detections in, alerts out.
+r"""One camera's judgement: detections in, alerts out.
 
     detections -> Tracker -> BodyScale | Calibration -> Observation -> Grouper -> rules -> Episodes -> alerts
+                                                            \-> PairFinder -> (skeletons, by the caller) -/
 
-Holds no logic of its own but the order of things and what a new epoch resets.
+`step` is one picture. Where a rule looks at pairs the caller does it in two: `track`, a look at the skeletons
+of the pairs proposed, `judge`. Without such a rule no pair is ever proposed. Holds no logic of its own but the
+order of things and what a new epoch resets.
 """
 
 from __future__ import annotations
@@ -16,7 +19,9 @@ from detector.calibration import Calibration
 from detector.episodes import Episodes
 from detector.ground import BodyScale, ScaleState
 from detector.groups import Grouper, GrouperParams
+from detector.pairs import NO_PAIRS, PairFinder, PairSight, Proposed
 from detector.rules.base import Rule, View
+from detector.rules.handoff import NAME as HANDOFF
 from detector.tracker import Tracker, TrackerParams
 from detector.types import Alert, Detections, Kind, Observation, Stamp, Tracks
 
@@ -28,6 +33,15 @@ class Judgement:
     tracks: Tracks  # people
     observation: Observation  # what the rules saw
     alerts: list[Alert]
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A picture half judged: who is where, and which pairs deserve a look."""
+
+    observation: Observation
+    proposed: Proposed
+    alerts: list[Alert]  # of what a new epoch ended
 
 
 class Scene:
@@ -53,22 +67,34 @@ class Scene:
         self._calibration = calibration
         links = sorted({link for rule in rules for link in rule.links_bh})
         self._groupers = {link: Grouper(GrouperParams(link_bh=link)) for link in links}
+        self._pairs = PairFinder() if any(rule.name == HANDOFF for rule in rules) else None
         self._episodes = Episodes(run_id, camera_id, self._rules)
         self._last: Stamp | None = None
 
     def step(self, stamp: Stamp, detections: Detections) -> Judgement:
-        """Judge one picture. Raises ValueError for another camera's picture or time that does not grow."""
+        """Judge one picture without skeletons; raises what `track` raises."""
+        return self.judge(self.track(stamp, detections))
+
+    def track(self, stamp: Stamp, detections: Detections) -> Watched:
+        """See who is where. Raises ValueError for another camera's picture or time that does not grow."""
         if stamp.camera_id != self._camera_id:
             raise ValueError(f"Scene.step: wanted pictures of {self._camera_id!r}, got {stamp.camera_id!r}")
         alerts = self._begin(stamp)
         tracks = self._tracker.step(stamp, detections[detections.kinds == Kind.PERSON])
         tracks = tracks[tracks.kinds == Kind.PERSON]
         observation = self._observe(stamp, tracks, detections[detections.kinds != Kind.PERSON])
-        view = View(
-            observation, {link: grouper.step(observation) for link, grouper in self._groupers.items()}
+        proposed = NO_PAIRS if self._pairs is None else self._pairs.step(observation)
+        return Watched(observation, proposed, alerts)
+
+    def judge(self, watched: Watched, pairs: Sequence[PairSight] = ()) -> Judgement:
+        """Judge what `track` gave, with what was seen of its pairs; once, before the next picture."""
+        observation = watched.observation
+        groups = {link: grouper.step(observation) for link, grouper in self._groupers.items()}
+        view = View(observation, groups, pairs)
+        alerts = watched.alerts + self._episodes.step(
+            observation.stamp, [rule.step(view) for rule in self._rules]
         )
-        alerts += self._episodes.step(stamp, [rule.step(view) for rule in self._rules])
-        return Judgement(tracks, observation, alerts)
+        return Judgement(observation.tracks, observation, alerts)
 
     def learned(self) -> ScaleState | None:
         """Give what was learned of the view; None where nothing was."""
@@ -107,6 +133,8 @@ class Scene:
         self._tracker.reset()
         for grouper in self._groupers.values():
             grouper.reset()
+        if self._pairs is not None:
+            self._pairs.reset()
         for rule in self._rules:
             rule.reset()
         return alerts

@@ -429,8 +429,9 @@ def _choice(
         severity=_severity(raw.get("severity")),
     )
     choice = RuleChoice(name, zone, line, params, terms, camera.timezone if terms.timed else "")
-    gap_s, period_s = choice.build().timing.gap_s, 1.0 / camera.analyse_fps
-    if gap_s < period_s - _JUST_S:
+    timing, period_s = choice.build().timing, 1.0 / camera.analyse_fps
+    gap_s = timing.gap_s
+    if gap_s < period_s - _JUST_S and not timing.at_once:
         raise ConfigError(
             "shorter than the time between two pictures",
             where="gap_s",

@@ -13,6 +13,7 @@ from detector.pairs import PairSight
 from detector.types import SEVERITY_ORDER, Fact, Finding, Observation, Phase, Series, Severity
 
 _STEPS = sorted(SEVERITY_ORDER, key=SEVERITY_ORDER.__getitem__)
+AT_ONCE_S = 1e-6  # to hold for no longer is not to hold
 MAX_POINTS = 1000  # of a history; then every other point is dropped, so an hour and a minute cost the same
 
 
@@ -50,6 +51,11 @@ class Timing:
                 wanted=f"at least gap_s ({self.gap_s:g})",
                 got=f"{self.close_s:g}",
             )
+
+    @property
+    def at_once(self) -> bool:
+        """Whether an alert opens at its first hit: of what is over in a moment."""
+        return self.hold_s <= AT_ONCE_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,13 +23,14 @@ import numpy as np
 from detector.errors import check_range
 from detector.handoff_baseline import Touch, TouchParams, touches
 from detector.pairs import Pair, PairSight
-from detector.rules.base import History, Summary, Timing, View
+from detector.rules.base import AT_ONCE_S, History, Summary, Timing, View
 from detector.rules.plain import PlainRule, around, name_of
 from detector.skeletons import MIN_SEEN, SHOULDERS, WRISTS, arm_length, middle, wrist_gaps
 from detector.types import F32, F64, Fact, Finding, Kind, Observation, Phase, Series, Severity
 from detector.zones import Zone
 
 NAME = "handoff"
+LEAST_PX = 70.0  # of a person in the picture: below it a wrist is off by more than a tenth of a body
 KEEP_S = 8.0  # of a pair's past
 LATE_S = 1.5  # a touch that ended longer ago is not decided any more
 HELD_AL = 0.35  # arm lengths from a wrist to a thing that the hand holds
@@ -45,7 +46,7 @@ class HandoffParams:
     """When a touch of hands is a hand-off. Raises ConfigError naming the field."""
 
     min_probability: float = 0.5  # 0-1, the network's word; more: fewer handshakes, fewer hand-offs
-    min_px: float = 70.0  # px of the picture; of smaller people wrists cannot be told
+    min_px: float = LEAST_PX  # of a person in the picture; more: fewer decisions, surer ones
     longest_s: float = 2.0  # s; hands that stay together longer pass nothing
     settle_s: float = 0.4  # s after hands parted until it is decided; more: surer who holds it, later
     repeat_s: float = 30.0  # s in which the same pair is not told again
@@ -53,7 +54,7 @@ class HandoffParams:
 
     def __post_init__(self) -> None:
         check_range("min_probability", self.min_probability, 0.0, 1.0)
-        check_range("min_px", self.min_px, 20.0, 1000.0)
+        check_range("min_px", self.min_px, LEAST_PX, 1000.0)
         check_range("longest_s", self.longest_s, 0.2, 10.0)
         check_range("settle_s", self.settle_s, 0.0, 1.0)
         check_range("repeat_s", self.repeat_s, 1.0, 3600.0)
@@ -119,7 +120,7 @@ class Handoff(PlainRule):
 
     def __init__(self, params: HandoffParams = HandoffParams(), zone: Zone | None = None) -> None:
         # A hand-off is over when it is told: the alert opens at its one hit, and stays so that it is told once.
-        timing = Timing(hold_s=1e-6, gap_s=5e-7, close_s=params.repeat_s)
+        timing = Timing(hold_s=AT_ONCE_S, gap_s=AT_ONCE_S / 2, close_s=params.repeat_s)
         super().__init__(timing, asdict(params), name_of(zone))
         self._p, self._zone = params, zone
         self._touch = TouchParams(longest_s=params.longest_s)
