@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from detector.errors import ConfigError, check_range
-from detector.types import F64, Observation
+from detector.types import F32, F64, Observation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +56,23 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class PairSight:
+    """What was seen of a pair in one picture."""
+
+    pair: Pair
+    skeletons: F32  # (2, 17, 3) x, y px and confidence of each of `pair.track_ids`; confidence 0: not seen
+    exchange: float | None = None  # the activity network's probability; None: it was not asked
+
+
+@dataclass(frozen=True, slots=True)
 class Proposed:
     """The pairs to watch in this picture, nearest first, and how many more there were."""
 
     pairs: Sequence[Pair]
     n_left_out: int
+
+
+NO_PAIRS = Proposed((), 0)
 
 
 @dataclass(slots=True)

@@ -1,9 +1,12 @@
-"""One camera's judgement: detections in, alerts out.
+r"""One camera's judgement: detections in, alerts out.
 
     detections -> Tracker -> BodyScale | Calibration -> Observation -> Grouper -> rules -> Episodes -> alerts
          +------> Carried: things and whose they are --------^
+                                                             \-> PairFinder -> (skeletons, by the caller) -/
 
-Holds no logic of its own but the order of things and what a new epoch resets.
+`step` is one picture. Where a rule looks at pairs the caller does it in two: `track`, a look at the skeletons
+of the pairs proposed, `judge`. Without such a rule no pair is ever proposed. Holds no logic of its own but the
+order of things and what a new epoch resets.
 """
 
 from __future__ import annotations
@@ -18,7 +21,9 @@ from detector.carried import Carried
 from detector.episodes import Episodes
 from detector.ground import BodyScale, ScaleState
 from detector.groups import Grouper, GrouperParams
+from detector.pairs import NO_PAIRS, PairFinder, PairSight, Proposed
 from detector.rules.base import Rule, View
+from detector.rules.handoff import NAME as HANDOFF
 from detector.tracker import Tracker, TrackerParams
 from detector.types import Alert, Detections, Ground, Kind, Observation, Stamp, Things, Tracks
 
@@ -30,6 +35,15 @@ class Judgement:
     tracks: Tracks  # people
     observation: Observation  # what the rules saw
     alerts: list[Alert]
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A picture half judged: who is where, and which pairs deserve a look."""
+
+    observation: Observation
+    proposed: Proposed
+    alerts: list[Alert]  # of what a new epoch ended
 
 
 class Scene:
@@ -56,31 +70,43 @@ class Scene:
         self._calibration = calibration
         links = sorted({link for rule in rules for link in rule.links_bh})
         self._groupers = {link: Grouper(GrouperParams(link_bh=link)) for link in links}
+        self._pairs = PairFinder() if any(rule.name == HANDOFF for rule in rules) else None
         self._episodes = Episodes(run_id, camera_id, self._rules)
         self._last: Stamp | None = None
 
     def step(self, stamp: Stamp, detections: Detections) -> Judgement:
-        """Judge one picture. Raises ValueError for another camera's picture or time that does not grow."""
+        """Judge one picture without skeletons; raises what `track` raises."""
+        return self.judge(self.track(stamp, detections))
+
+    def track(self, stamp: Stamp, detections: Detections) -> Watched:
+        """See who is where. Raises ValueError for another camera's picture or time that does not grow."""
         alerts = self._begin(stamp)
         tracks = self._tracker.step(stamp, detections[detections.kinds == Kind.PERSON])
-        return self._judge(stamp, tracks, detections, alerts)
+        return self._watch(stamp, tracks, detections, alerts)
 
     def follow(self, stamp: Stamp, tracks: Tracks) -> Judgement:
         """Judge one picture whose people were followed elsewhere: stored tracks, another's tracker. As `step`.
 
         What is no person is not stored with tracks, so rules about things find nothing.
         """
-        return self._judge(stamp, tracks, Detections.empty(), self._begin(stamp))
+        return self.judge(self._watch(stamp, tracks, Detections.empty(), self._begin(stamp)))
 
-    def _judge(self, stamp: Stamp, tracks: Tracks, detections: Detections, alerts: list[Alert]) -> Judgement:
+    def _watch(self, stamp: Stamp, tracks: Tracks, detections: Detections, alerts: list[Alert]) -> Watched:
         tracks = tracks[tracks.kinds == Kind.PERSON]
         things = self._carried.step(stamp, detections, tracks)
         observation = self._observe(stamp, tracks, detections[detections.kinds != Kind.PERSON], things)
-        view = View(
-            observation, {link: grouper.step(observation) for link, grouper in self._groupers.items()}
+        proposed = NO_PAIRS if self._pairs is None else self._pairs.step(observation)
+        return Watched(observation, proposed, alerts)
+
+    def judge(self, watched: Watched, pairs: Sequence[PairSight] = ()) -> Judgement:
+        """Judge what `track` gave, with what was seen of its pairs; once, before the next picture."""
+        observation = watched.observation
+        groups = {link: grouper.step(observation) for link, grouper in self._groupers.items()}
+        view = View(observation, groups, pairs)
+        alerts = watched.alerts + self._episodes.step(
+            observation.stamp, [rule.step(view) for rule in self._rules]
         )
-        alerts += self._episodes.step(stamp, [rule.step(view) for rule in self._rules])
-        return Judgement(tracks, observation, alerts)
+        return Judgement(observation.tracks, observation, alerts)
 
     def learned(self) -> ScaleState | None:
         """Give what was learned of the view; None where nothing was."""
@@ -122,6 +148,8 @@ class Scene:
         self._carried.reset()
         for grouper in self._groupers.values():
             grouper.reset()
+        if self._pairs is not None:
+            self._pairs.reset()
         for rule in self._rules:
             rule.reset()
         return alerts

@@ -188,6 +188,7 @@ class Finding:
     severity: Severity
     facts: Mapping[str, Fact]  # numbers of this moment, e.g. {"n_people": 4, "speed_bh_s": 0.1}
     box: tuple[float, float, float, float]  # x0 y0 x1 y1 px around those concerned
+    series: tuple[Series, ...] = ()  # of a thing that is over in a moment: how it came to it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

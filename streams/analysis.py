@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -20,8 +20,9 @@ from uuid import UUID
 
 from api.schemas import AlertIn, CameraState, MediaKind, Provenance, Stages
 from detector.errors import StorageError
+from detector.pairs import PairSight
 from detector.rules.blind import Kind, Link, Sentinel
-from detector.scene import Scene
+from detector.scene import Scene, Watched
 from detector.types import Alert, Detections, Phase, Stamp
 from streams.aftermath import Follows
 from streams.config import Camera
@@ -106,6 +107,7 @@ class Counts:
     n_analysed: int = 0
     n_people: int = 0
     covered_s: float = 0.0  # stream seconds during which pictures were analysed
+    n_pairs_left_out: int = 0  # close pairs over the bound, picture by picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +148,21 @@ class Analysis:
         self._run = replace(self._run, config_hash=run.config_hash)
 
     def step(self, frame: Frame, detections: Detections) -> None:
-        """Judge one picture."""
-        self._count(frame.stamp)
-        self.newest = frame
+        """Judge one picture without a look at pairs."""
+        self.judge(frame, self.track(frame, detections))
+
+    def track(self, frame: Frame, detections: Detections) -> Watched:
+        """See who is where, and which pairs deserve a look; `judge` comes next."""
         if self._learned:
             self._learned.before(frame.stamp)
-        judgement = self._scene.step(frame.stamp, detections)
+        return self._scene.track(frame.stamp, detections)
+
+    def judge(self, frame: Frame, watched: Watched, pairs: Sequence[PairSight] = ()) -> None:
+        """Judge what `track` gave of this picture, with what was seen of its pairs."""
+        self._count(frame.stamp)
+        self.newest = frame
+        self.counts.n_pairs_left_out += watched.proposed.n_left_out
+        judgement = self._scene.judge(watched, pairs)
         self.counts.n_people = len(judgement.tracks)
         judged_at = self._desk.now()
         self._history.add(frame.stamp, judgement.tracks)

@@ -12,6 +12,7 @@ from detector.lines import Line
 from detector.rules.base import Rule
 from detector.rules.crossing import Crossing, CrossingParams
 from detector.rules.gathering import Gathering, GatheringParams
+from detector.rules.handoff import Handoff, HandoffParams
 from detector.rules.left_behind import LeftBehind, LeftBehindParams
 from detector.rules.loitering import Loitering, LoiteringParams
 from detector.rules.occupancy import Forbidden, ForbiddenParams, Occupancy, OccupancyParams
@@ -46,6 +47,7 @@ RULES: Mapping[str, Entry] = {
     "running": Entry(RunningParams, lambda params, zone, _: Running(params, zone)),
     "wrong_way": Entry(WrongWayParams, WrongWay, at_line=True),
     "left_behind": Entry(LeftBehindParams, lambda params, zone, _: LeftBehind(params, zone)),
+    "handoff": Entry(HandoffParams, lambda params, zone, _: Handoff(params, zone)),
     "crossing": Entry(
         CrossingParams, lambda params, _, line: Crossing(params, line), in_zone=False, at_line=True
     ),
@@ -108,13 +110,13 @@ def choice_of(raw: Mapping[str, object], camera: Setting) -> RuleChoice:
         severity=_severity(raw.get("severity")),
     )
     choice = RuleChoice(name, zone, line, params, terms, camera.timezone if terms.timed else "")
-    gap_s, period_s = choice.build().timing.gap_s, 1.0 / camera.analyse_fps
-    if gap_s < period_s - _JUST_S:
+    timing, period_s = choice.build().timing, 1.0 / camera.analyse_fps
+    if timing.gap_s < period_s - _JUST_S and not timing.at_once:
         raise ConfigError(
             "shorter than the time between two pictures",
             where="gap_s",
             wanted=f"at least {period_s:.3g} (analyse_fps is {camera.analyse_fps:g})",
-            got=f"{gap_s:g}",
+            got=f"{timing.gap_s:g}",
         )
     return choice
 

@@ -25,6 +25,7 @@ from uuid import uuid4
 
 from api.schemas import CameraState
 from detector.errors import StorageError, WatchError
+from detector.rules.handoff import NAME as HANDOFF
 from models.catalog import load_card
 from models.export import ensure_network
 from models.onnx import DetectorOptions, OnnxDetector
@@ -40,6 +41,7 @@ from streams.inference import Inference, Orders
 from streams.mainstream import MainStream
 from streams.metrics import MetricsPage, WorkerCollector, open_page
 from streams.outbox import Outbox
+from streams.pairlook import POSE
 from streams.reader import CameraHealth, Outside, Reader
 from streams.recorder import ClipRequest, ClipWriter, Cut, PacketRing, Recorder
 from streams.roster import Lookout, Roster
@@ -68,7 +70,9 @@ class Done:
 
 
 def build_detector(site: Site) -> OnnxDetector:
-    """The network of a site file, fetched and exported first if need be. Raises ModelError."""
+    """The network of a site file, fetched and exported first if need be, as is that of poses. Raises ModelError."""
+    if any(choice.rule == HANDOFF for camera in site.cameras for choice in camera.rules):
+        ensure_network(load_card(POSE))
     card, told = load_card(site.detector.network), site.detector
     options = DetectorOptions(
         provider=told.provider, threads=told.threads, side_px=told.side_px, min_score=told.min_score
