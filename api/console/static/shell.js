@@ -35,9 +35,12 @@ export function shell({ feed, me, logout }) {
   const places = [
     ["live", "#/live", "Live"],
     ["review", "#/review", "Review"],
+    ...(me.role === "viewer" ? [] : [["shift", "#/shift", "Shift"]]),
+    ...(me.role === "admin" ? [["users", "#/users", "Users"], ["audit", "#/audit", "Audit"]] : []),
   ];
+  const notes = h("span", { class: "nav-count", hidden: true });
   const badge = h("span", { class: "nav-count", hidden: true });
-  const links = places.map(([name, href, words]) => h("a", { href, "data-page": name }, words, name === "review" ? badge : null));
+  const links = places.map(([name, href, words]) => h("a", { href, "data-page": name }, words, name === "review" ? badge : name === "shift" ? notes : null));
   const sign = liveSign(feed);
   const health = healthStrip();
   const theme = h("button", { class: "button icon-button quiet", type: "button", "aria-label": "Light or dark", title: "Light or dark", onclick: flipTheme }, icon("sun"));
@@ -62,6 +65,11 @@ export function shell({ feed, me, logout }) {
       badge.textContent = `${n}${more ? "+" : ""}`;
       badge.setAttribute("aria-label", `${n} without a verdict`);
       document.title = n ? `(${n}${more ? "+" : ""}) Watchpost` : "Watchpost";
+    },
+    handovers(n) {
+      notes.hidden = n === 0;
+      notes.textContent = String(n);
+      notes.setAttribute("aria-label", `${n} not taken yet`);
     },
     drop() {
       sign.drop();
