@@ -130,16 +130,27 @@ def test_an_administrator_adds_scopes_and_resets_people(open_screen, worker):
         expect(row).to_contain_text("disabled")
         expect(other.page.get_by_role("button", name="Log in")).to_be_visible()
         other.faults = []  # its requests were refused, as wanted
+
+
+def test_the_audit_is_read_and_narrowed(open_screen, worker):
+    """A token is shown once; its line and the login stand in the audit, which filters narrow."""
+    with open_screen() as view:
+        view.open("#/users")
+        view.log_in("admin")
+        expect(view.page.locator("[data-person]")).to_have_count(3)
+        row = view.page.locator('[data-person="viewer"]')
+        row.get_by_label("viewer may log in").uncheck()
+        row.get_by_role("button", name="Save").click()
+        expect(row).to_contain_text("disabled")
         view.page.fill("#token-name", "edge-2")
         view.page.get_by_role("button", name="Make a token").click()
         expect(view.page.locator(".secret-text")).to_contain_text("wp_")
-        view.press("Escape")
         view.page.get_by_role("link", name="Audit").click()
         lines = view.page.locator("tr[data-line]")
         expect(lines.first).to_contain_text("edge-2")
         expect(view.page.locator("tbody")).to_contain_text("Login")
         view.page.select_option("#audit-what", "configuration")
-        view.page.fill("#audit-about", "newcomer")
+        view.page.fill("#audit-about", "viewer")
         view.press("Enter")
         expect(lines).to_have_count(2)
         expect(lines.first).to_contain_text("disabled: yes")
