@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Select, insert, select, update
+from sqlalchemy import RowMapping, Select, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.db import tables as tb
@@ -32,6 +32,7 @@ from api.db.rows import (
     verdict_out,
 )
 from api.db.session import AlertNews, Database, Write
+from api.db.suppress import HOUR, Limits, suppress
 from api.schemas import (
     AlertDetail,
     AlertIn,
@@ -40,13 +41,18 @@ from api.schemas import (
     MediaKind,
     MediaOut,
     MediaState,
+    Suppression,
 )
+from api.schemas_desk import LoadOut
 from detector.errors import StorageError
 from detector.types import Phase, Severity
 
 Cameras = frozenset[str] | None  # None: all
 _BATCH = 256  # phases in one commit
 PAGE_LIMIT = 200
+
+
+_NO_LIMITS = Limits()
 
 
 class UnknownAlert(LookupError):
@@ -62,6 +68,7 @@ class AlertFilter:
     phase: Phase | None = None
     severity: Severity | None = None
     verdict: str | None = None
+    suppressed: str = "no"  # "no", "only" or "any"
     cameras: Cameras = None  # the only ones that may be shown
 
 
@@ -95,9 +102,10 @@ class _Waiting:
 class AlertStore:
     """Reads and writes alerts."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
-        self._db = database
-        self._clock = clock
+    def __init__(
+        self, database: Database, clock: Callable[[], datetime], limits: Limits = _NO_LIMITS
+    ) -> None:
+        self._db, self._clock, self._limits = database, clock, limits
         self._waiting: list[_Waiting] = []
         self._turn = asyncio.Lock()
 
@@ -139,8 +147,10 @@ class AlertStore:
             stored={(row.alert_id, row.phase, row.revision) for row in stored},
             known={row["alert_id"]: dict(row) for row in rows.mappings()},
         )
+        before = {alert_id: row["severity"] for alert_id, row in batch.known.items()}
         fresh = [fold(batch, alert, now) for alert in phases]
         if batch.phases:
+            await suppress(connection, batch, before, self._limits, now)
             order = batch.changed()
             batch.number(await _reserve(connection, len(order)))
             await ensure_cameras(connection, {row["camera_id"] for row in batch.new.values()})
@@ -270,6 +280,16 @@ class AlertStore:
         label = f"{head.name} {head.opened_at:%Y-%m-%d %H-%M-%S}Z {kind.value}"
         return Evidence(PENDING, "", label) if row is None else Evidence(media_out(row), row["sha256"], label)
 
+    async def load(self, cameras: Cameras) -> LoadOut:
+        """What was put before people in the last hour, and what not. Raises StorageError."""
+        why = tb.alerts.c.suppressed
+        recent = select(why, func.count()).where(tb.alerts.c.received_at > self._clock() - HOUR)
+        async with self._db.reading() as connection:
+            found = await connection.execute(_within(recent, cameras).group_by(why))
+            counts = {row[0]: row[1] for row in found}
+        hidden = {one: counts.get(one.value, 0) for one in Suppression}
+        return LoadOut(shown=counts.get(None, 0), budget=self._limits.budget, suppressed=hidden)
+
     # ------------------------------------------------------------ for the feed
 
     async def head(self) -> int:
@@ -308,6 +328,9 @@ def _filtered(wanted: AlertFilter) -> Select[Any]:
         value = getattr(wanted, name)
         if value is not None:
             query = query.where(tb.alerts.c[name] == str(value))
+    if wanted.suppressed != "any":
+        why = tb.alerts.c.suppressed
+        query = query.where(why.is_(None) if wanted.suppressed == "no" else why.is_not(None))
     if wanted.verdict == "none":
         query = query.where(tb.alerts.c.verdict_id.is_(None))
     elif wanted.verdict is not None:

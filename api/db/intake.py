@@ -76,6 +76,8 @@ def _first_row(alert: AlertIn, now: datetime) -> dict[str, Any]:
         "received_at": now,
         "updated_at": now,
         "verdict_id": None,
+        "suppressed": None,
+        "suppressed_by": None,
     }
     return fixed | _newest(alert) | _opened(alert)
 
