@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from playwright.sync_api import expect
+from support.browser import screen
+from support.live_api import start_api
+
+from detector.types import Phase, Severity
 
 pytestmark = pytest.mark.browser
 
@@ -164,3 +170,28 @@ def test_pages_of_administrators_are_not_there_for_others(open_screen, worker, n
         view.log_in(name)
         expect(view.page.get_by_role("heading", name="Cameras")).to_be_visible()
         expect(view.page.locator("nav a")).to_have_count(3 if name == "operator" else 2)
+
+
+def test_the_gauge_and_the_suppressed(browser, tmp_path, monkeypatch, worker_of, evidence):
+    """The top line counts against the budget and leads to what was suppressed; an escalation appears by itself."""
+    monkeypatch.setenv("WATCHPOST_BUDGET_PER_HOUR", "2")
+    with ThreadPoolExecutor(1) as pool:  # Chromium's driver has an event loop in this thread already
+        api = pool.submit(start_api, tmp_path).result()
+    worker = worker_of(api, evidence)
+    with screen(browser, api) as view:
+        view.open()
+        view.log_in()
+        expect(view.page.locator(".load")).to_contain_text("0 of 2 an hour")
+        ids = [worker.send(number, severity=Severity.LOW) for number in range(3)]
+        expect(view.page.locator(".load")).to_contain_text("2 of 2 an hour")
+        expect(view.page.locator(".load")).to_contain_text("1 suppressed")
+        expect(view.page.locator("li[data-alert]")).to_have_count(2)
+        view.page.locator(".load").click()
+        expect(view.page.locator("li[data-alert]")).to_have_count(1)
+        view.press("j", "Enter")
+        expect(view.page.locator(".suppressed")).to_contain_text("the desk was shown all it can take")
+        view.press("l")
+        worker.send(2, Phase.UPDATED, 1, severity=Severity.HIGH)
+        expect(view.page.locator(f'li[data-alert="{ids[2]}"]')).to_be_visible()
+    worker.close()
+    api.stop()

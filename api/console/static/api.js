@@ -66,6 +66,7 @@ export const api = {
   logout: () => call("DELETE", "/session"),
   changePassword: (old, fresh) => call("POST", "/session/password", { old, new: fresh }),
   alerts: (params) => call("GET", `/alerts${query(params)}`),
+  load: () => call("GET", "/alerts/load"),
   alert: (alertId) => call("GET", `/alerts/${id(alertId)}`),
   verdict: (alertId, body) => call("POST", `/alerts/${id(alertId)}/verdict`, body),
   hold: (alertId, held) => call(held ? "PUT" : "DELETE", `/alerts/${id(alertId)}/hold`),

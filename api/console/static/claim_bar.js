@@ -35,7 +35,7 @@ export class ClaimBar {
   keys() {
     if (!this.allowed) return [];
     return [
-      { keys: ["c"], label: "Claim the alert, or release it", run: () => this.#flip() },
+      { keys: ["c"], label: "Claim the alert, or give it back", run: () => this.#flip() },
       { keys: ["C"], label: "Take the alert over from another", run: () => (this.#other() ? void this.#do("take") : false) },
       { keys: ["o"], label: "Reopen a closed alert", run: () => (this.#alert?.verdict ? void this.#do("reopen") : false) },
     ];
@@ -81,7 +81,7 @@ export class ClaimBar {
       other: () => [h("strong", { text: claim.by }), " has this alert since ", at(claim.at)],
       new: () => ["New: nobody works on it"],
     }[state]();
-    const buttons = { closed: ["reopen", "Reopen", "o"], mine: ["release", "Release", "c"], other: ["take", "Take over", "C"], new: ["claim", "Claim", "c"] }[state];
+    const buttons = { closed: ["reopen", "Reopen", "o"], mine: ["release", "Give back", "c"], other: ["take", "Take over", "C"], new: ["claim", "Claim", "c"] }[state];
     const key = `${state} ${claim?.by ?? ""} ${claim?.at ?? ""}`;
     if (key === this.#drawn) return;
     this.#drawn = key;

@@ -32,8 +32,16 @@ function heading(detail, zone, camera) {
   return [
     h("div", { class: "alert-title" }, severityBadge(detail.severity), h("h1", { text: ruleName(detail.rule) }), phaseChip(detail.phase), h("span", { class: "alert-where", text: where })),
     h("p", { class: "alert-reason", text: detail.reason }),
+    suppressedWords(detail),
     h("p", { class: "alert-times muted" }, "Started ", at(detail.started_at, zone), ", alert ", at(detail.opened_at, zone), " (", age(detail.opened_at, zone), "), ", detail.phase === "closed" ? `lasted ${lasted(detail)}` : "not ended yet"),
   ];
+}
+
+/** Why an alert is not in the queue. */
+function suppressedWords({ suppressed }) {
+  if (!suppressed) return null;
+  const why = suppressed.why === "budget" ? ["the desk was shown all it can take in an hour"] : ["it repeats ", h("a", { href: alertHash(suppressed.by), text: "another alert" })];
+  return h("p", { class: "suppressed" }, "Suppressed: ", why, ". It is shown if it gets more severe.");
 }
 
 export function alertPage({ store, me, lastList }, route) {
@@ -169,7 +177,7 @@ export function alertPage({ store, me, lastList }, route) {
   };
 }
 
-const SUMMARY = ["alert_id", "phase", "revision", "camera_id", "camera_name", "rule", "zone", "started_at", "opened_at", "at", "severity", "score", "facts", "reason", "received_at", "updated_at", "status", "claim", "verdict", "hold", "media"];
+const SUMMARY = ["alert_id", "phase", "revision", "camera_id", "camera_name", "rule", "zone", "started_at", "opened_at", "at", "severity", "score", "facts", "reason", "received_at", "updated_at", "status", "suppressed", "claim", "verdict", "hold", "media"];
 
 /** The AlertOut in an AlertDetail. */
 function summary(detail) {

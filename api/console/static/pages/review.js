@@ -16,13 +16,14 @@ function choice(label, name, value, options) {
 }
 
 /** What the service is asked for: "any" and "ongoing" are words of this page. */
-function serviceFilter({ camera_id, severity, verdict = "none", phase }) {
-  return { camera_id, severity, verdict: verdict === "any" ? "" : verdict, phase: phase === "ended" ? "closed" : "" };
+function serviceFilter({ camera_id, severity, verdict = "none", phase, suppressed }) {
+  return { suppressed, camera_id, severity, verdict: verdict === "any" ? "" : verdict, phase: phase === "ended" ? "closed" : "" };
 }
 
-function matches(alert, { camera_id, severity, verdict = "none", phase }) {
+function matches(alert, { camera_id, severity, verdict = "none", phase, suppressed }) {
   const word = alert.verdict?.verdict ?? "none";
   return (
+    Boolean(alert.suppressed) === (suppressed === "only") &&
     (!camera_id || alert.camera_id === camera_id) &&
     (!severity || alert.severity === severity) &&
     (verdict === "any" || word === verdict) &&
@@ -60,6 +61,7 @@ export function reviewPage({ store, me }, route) {
       choice("Camera", "camera_id", filter.camera_id ?? "", known),
       choice("Severity", "severity", filter.severity ?? "", [["", "All severities"], ...Object.entries(SEVERITY)]),
       choice("State", "phase", filter.phase ?? "", [["", "Ongoing and ended"], ["ongoing", "Ongoing"], ["ended", "Ended"]]),
+      choice("Suppression", "suppressed", filter.suppressed ?? "", [["", "Shown"], ["only", "Suppressed"]]),
     );
   }
   form.addEventListener("change", () => {
@@ -108,7 +110,7 @@ export function reviewPage({ store, me }, route) {
   }
 
   function nothing() {
-    const unfiltered = isQueue && !filter.camera_id && !filter.severity && !filter.phase;
+    const unfiltered = isQueue && !filter.camera_id && !filter.severity && !filter.phase && !filter.suppressed;
     return unfiltered
       ? emptyState("All caught up", "No alert waits for a verdict. New ones appear here by themselves.")
       : emptyState("Nothing matches", "No alert fits this filter.");
