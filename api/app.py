@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -15,11 +16,15 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth import Guard
+from api.db.session import News, Publish
 from api.db.store import Clock, Store, open_store, utc_now
 from api.deps import Service
 from api.feed import Feed
 from api.media import MediaFolder
 from api.metrics import ApiMetrics, Measured
+from api.outbound.dispatch import Outbound
+from api.outbound.kinds import sender_of
+from api.outbound.reach import Reach
 from api.retention import Retention, open_storage
 from api.routes import (
     alerts,
@@ -31,10 +36,12 @@ from api.routes import (
     health,
     life,
     metrics,
+    outbound,
     people,
     session,
     worker,
 )
+from api.schemas import MediaKind
 from api.settings import Settings
 from api.trusted import TrustedClock
 from detector.errors import StorageError
@@ -70,18 +77,35 @@ def create_app(
     _ = settings.database  # a wrong address is told now, not at the first request
     live = Feed()
     counts = ApiMetrics(live)
+    own_ports: set[int] = set()  # told by the server once it listens
+    reach = Reach(settings.outbound_private, own_ports)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_store(settings, clock=clock, publish=live.publish) as store:
+        listeners: list[Publish] = [live.publish]
+
+        def publish(news: Sequence[News]) -> None:
+            for tell in listeners:
+                tell(news)
+
+        async with open_store(settings, clock=clock, publish=publish) as store:
             storage = await open_storage(settings, store)
             media = MediaFolder(storage, settings.picture_dir)
             retention = Retention(settings, store, storage, TrustedClock(clock, elapsed_s))
             await retention.begin()
+            out = Outbound(
+                store,
+                partial(sender_of, reach=reach, clock=clock),
+                clock,
+                lambda alert_id: storage.path(alert_id, MediaKind.SNAPSHOT),
+                settings.public_url,
+            )
+            listeners.append(out.ring)
             app.state.service = Service(
-                settings, store, live, media, Guard(store, clock), clock, counts, retention
+                settings, store, live, media, Guard(store, clock), clock, counts, retention, out, reach
             )
             beside = [
+                asyncio.create_task(out.run()),
                 asyncio.create_task(_tell_silent_workers(store, live)),
                 asyncio.create_task(retention.run()),
                 asyncio.create_task(store.audit.run()),
@@ -106,6 +130,7 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.feed = live
+    app.state.own_ports = own_ports
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Measured, metrics=counts)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
@@ -123,6 +148,7 @@ def create_app(
         cameras.router,
         feed.router,
         deletions.router,
+        outbound.router,
         health.router,
     ):
         app.include_router(part, prefix=PREFIX)

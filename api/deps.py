@@ -14,6 +14,8 @@ from api.db.store import Clock, Store
 from api.feed import Feed
 from api.media import MediaFolder
 from api.metrics import ApiMetrics
+from api.outbound.dispatch import Outbound
+from api.outbound.reach import Reach
 from api.retention import Retention
 from api.schemas import Slug
 from api.settings import Settings
@@ -36,6 +38,8 @@ class Service:
     clock: Clock
     metrics: ApiMetrics
     retention: Retention
+    outbound: Outbound
+    reach: Reach
 
 
 def get_service(request: Request) -> Service:
@@ -81,7 +85,7 @@ ReviewerDep = Annotated[SessionRow, Depends(require_reviewer)]
 
 
 async def require_admin(session: PersonDep) -> SessionRow:
-    """A person who may change who may do what, and read the audit."""
+    """A person who may change the service itself, who may do what, and read the audit."""
     if session.user.role != "admin":
         raise HTTPException(403, "this needs the role admin")
     return session

@@ -139,10 +139,10 @@ class AlertIn(Wire):
 
 
 class ZoneOut(Wire):
-    """A polygon of the camera's upright picture, corners 0-1."""
+    """A polygon of the camera's upright picture, corners 0-1; two corners are a line, from the first on."""
 
     name: Name
-    polygon: Annotated[list[Point], Field(min_length=3, max_length=64)]
+    polygon: Annotated[list[Point], Field(min_length=2, max_length=64)]
 
 
 class RuleOut(Wire):
@@ -161,7 +161,7 @@ class CameraIn(Wire):
     timezone: Name
     width: Annotated[int, Field(ge=0, le=20_000)]  # 0: not known before the first picture
     height: Annotated[int, Field(ge=0, le=20_000)]
-    zones: Annotated[list[ZoneOut], Field(max_length=100)]
+    zones: Annotated[list[ZoneOut], Field(max_length=200)]  # and lines
     rules: Annotated[list[RuleOut], Field(max_length=100)]
 
 

@@ -21,6 +21,7 @@ from api.db import tables as tb
 from api.db.cameras import ensure_cameras
 from api.db.cursor import decode, encode
 from api.db.intake import Batch, fold
+from api.db.outbound import enqueue
 from api.db.rows import (
     PENDING,
     PHASE_RANK,
@@ -155,6 +156,7 @@ class AlertStore:
             batch.number(await _reserve(connection, len(order)))
             await ensure_cameras(connection, {row["camera_id"] for row in batch.new.values()})
             await _write_batch(connection, batch)
+            await enqueue(connection, [one for one, new in zip(phases, fresh, strict=True) if new], now)
             await self._tell(write, order)
         return fresh
 

@@ -12,6 +12,7 @@ from api.db.audit import AuditLog
 from api.db.cameras import CameraStore
 from api.db.handovers import HandoverStore
 from api.db.life import LifeStore
+from api.db.outbound import OutboundStore
 from api.db.people import PeopleStore
 from api.db.retention import RetentionStore
 from api.db.session import Database, News, Publish
@@ -32,7 +33,7 @@ def _untold(_news: Sequence[News]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Alerts, cameras, people, what is kept and what was done, on one database."""
+    """Alerts, cameras, people, what is kept, what was done and what goes out, on one database."""
 
     database: Database
     alerts: AlertStore
@@ -42,6 +43,7 @@ class Store:
     life: LifeStore
     handovers: HandoverStore
     audit: AuditLog
+    outbound: OutboundStore
 
 
 @asynccontextmanager
@@ -65,6 +67,7 @@ async def open_store(
             life,
             HandoverStore(database, life, audit, clock),
             audit,
+            OutboundStore(database, clock),
         )
     finally:
         await database.close()

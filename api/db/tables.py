@@ -145,6 +145,8 @@ alerts = Table(
     Index("ix_alerts_incident", "camera_id", "rule", "zone", "opened_at"),
     Index("ix_alerts_received_at", "received_at"),
     Index("ix_alerts_camera_id_arrival", "camera_id", "arrival"),
+    Index("ix_alerts_camera_id_rule_phase", "camera_id", "rule", "phase"),
+    Index("ix_alerts_opened_at", "opened_at"),
 )
 
 alert_phases = Table(
@@ -259,4 +261,49 @@ feed_head = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("change", Integer, nullable=False),  # the last number given out
+)
+
+outbound_targets = Table(
+    "outbound_targets",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("wants", JSON, nullable=False),  # Filter
+    Column("options", JSON, nullable=False),  # what is not secret
+    Column("secrets", JSON, nullable=False),  # leave the database only to be used
+    Column("made_by", String(64), nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("n_dropped", Integer, nullable=False),
+    Column("failing_since", UtcDateTime),
+    Column("problem", String(500), nullable=False),
+)
+
+outbound_queue = Table(
+    "outbound_queue",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("target_id", ForeignKey("outbound_targets.id", ondelete="CASCADE"), nullable=False),
+    Column("alert_id", Uuid, nullable=False),
+    Column("phase", String(16), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Index("ix_outbound_queue_target_id_due_at", "target_id", "due_at"),
+)
+
+outbound_log = Table(
+    "outbound_log",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("target_id", ForeignKey("outbound_targets.id", ondelete="CASCADE"), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("alert_id", Uuid),  # none of a test
+    Column("phase", String(16)),
+    Column("outcome", String(16), nullable=False),
+    Column("words", String(500), nullable=False),
+    Column("took_ms", Integer, nullable=False),
+    Index("ix_outbound_log_target_id_id", "target_id", "id"),
 )
