@@ -33,7 +33,7 @@ from api.db.rows import (
     verdict_out,
 )
 from api.db.session import AlertNews, Database, Write
-from api.db.suppress import HOUR, Limits, suppress
+from api.db.suppress import HOUR, Limits, suppress, unsent
 from api.schemas import (
     AlertDetail,
     AlertIn,
@@ -151,12 +151,15 @@ class AlertStore:
         before = {alert_id: row["severity"] for alert_id, row in batch.known.items()}
         fresh = [fold(batch, alert, now) for alert in phases]
         if batch.phases:
-            await suppress(connection, batch, before, self._limits, now)
+            risen = await suppress(connection, batch, before, self._limits, now)
             order = batch.changed()
             batch.number(await _reserve(connection, len(order)))
             await ensure_cameras(connection, {row["camera_id"] for row in batch.new.values()})
             await _write_batch(connection, batch)
-            await enqueue(connection, [one for one, new in zip(phases, fresh, strict=True) if new], now)
+            told = await unsent(connection, risen) if risen else []
+            told += [one for one, new in zip(phases, fresh, strict=True) if new]
+            shown = [one for one in told if batch.row(one.alert_id)["suppressed"] is None]
+            await enqueue(connection, shown, now)
             await self._tell(write, order)
         return fresh
 

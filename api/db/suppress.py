@@ -19,8 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.db import tables as tb
 from api.db.intake import Batch
-from api.schemas import Suppression
-from detector.types import Severity
+from api.schemas import AlertIn, Suppression
+from detector.types import Phase, Severity
 
 HOUR = timedelta(hours=1)
 _RANK = {Severity.LOW.value: 0, Severity.MEDIUM.value: 1, Severity.HIGH.value: 2}
@@ -36,11 +36,16 @@ class Limits:
 
 async def suppress(
     connection: AsyncConnection, batch: Batch, before: Mapping[UUID, str], limits: Limits, now: datetime
-) -> None:
-    """Mark the new rows of a batch that are not shown, and show those that rose; `before`: severities as they were."""
+) -> list[UUID]:
+    """Mark the new rows of a batch that are not shown; returns the alerts that rose and are shown from now on.
+
+    `before`: the severities as they were.
+    """
+    risen = []
     for alert_id, row in batch.known.items():
         if row["suppressed"] is not None and _RANK[row["severity"]] > _RANK[before[alert_id]]:
             row |= {"suppressed": None, "suppressed_by": None}
+            risen.append(alert_id)
     left = None
     if limits.budget is not None and batch.new:
         left = limits.budget - await n_received(connection, now - HOUR)
@@ -54,6 +59,14 @@ async def suppress(
         else:
             shown.append(row)
             left = None if left is None else left - 1
+    return risen
+
+
+async def unsent(connection: AsyncConnection, risen: list[UUID]) -> list[AlertIn]:
+    """How these alerts were opened: whoever is told of alerts has not heard of them yet."""
+    opened = tb.alert_phases.c.phase == Phase.OPENED.value
+    query = select(tb.alert_phases.c.body).where(tb.alert_phases.c.alert_id.in_(risen), opened)
+    return [AlertIn.model_validate_json(body) for body in (await connection.execute(query)).scalars()]
 
 
 async def n_received(connection: AsyncConnection, since: datetime) -> int:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from base64 import b64encode
 from typing import Any
 
 import httpx
 import pytest
 from support.alerts import START, alert_in
 from support.api import Api
+from support.hook import hook
 
 from detector.types import Phase, Severity
 
@@ -92,3 +95,31 @@ async def test_repeats_that_share_a_commit_are_found(api: Api) -> None:
     assert len(await shown(client)) == 1
     assert len(await shown(client, "only")) == 19
     assert not any(await asyncio.gather(*(api.service.store.alerts.ingest(alert) for alert in alerts)))
+
+
+@pytest.mark.parametrize("more_settings", [{"cooldown_s": 60, "outbound_private": True}])
+async def test_what_is_suppressed_goes_nowhere_until_it_rises(api: Api) -> None:
+    """A target hears of a suppressed alert when it rises, from its opening on; who made the target is in the audit."""
+    admin = await api.log_in("admin")
+    with hook() as receiver:
+        to = {"kind": "webhook", "url": receiver.url, "key": "whsec_" + b64encode(bytes(range(32))).decode()}
+        made = await admin.post("/outbound", json={"name": "centre", "wants": {}, "to": to})
+        assert made.status_code == 201, made.text
+        await api.send(0)
+        await api.send(10)
+        await api.send(10, Phase.UPDATED, 1)
+        await api.send(10, Phase.UPDATED, 2, severity=HIGH)
+        await receiver.until(3)
+        told = [json.loads(body) for _, body in receiver.came]
+        first, second = (str(alert_in(number).alert_id) for number in (0, 10))
+        assert [(one["alert_id"], one["phase"]) for one in told] == [
+            (first, "opened"),
+            (second, "opened"),
+            (second, "updated"),
+        ]
+        assert (await admin.delete(f"/outbound/{made.json()['target_id']}")).status_code == 204
+    lines = (await admin.get("/audit", params={"about": "centre"})).json()["items"]
+    assert [(one["who"], one["details"]["done"]) for one in lines] == [
+        ("admin", "target removed"),
+        ("admin", "target added"),
+    ]
