@@ -72,6 +72,12 @@ export const api = {
   overlay: (alertId) => call("GET", `/alerts/${id(alertId)}/overlay`),
   cameras: () => call("GET", "/cameras"),
   health: () => call("GET", "/health"),
+  targets: () => call("GET", "/outbound"),
+  addTarget: (body) => call("POST", "/outbound", body),
+  saveTarget: (targetId, body) => call("PUT", `/outbound/${id(targetId)}`, body),
+  removeTarget: (targetId) => call("DELETE", `/outbound/${id(targetId)}`),
+  testTarget: (targetId) => call("POST", `/outbound/${id(targetId)}/test`),
+  targetLog: (targetId) => call("GET", `/outbound/${id(targetId)}/log`),
 };
 
 export const snapshotUrl = (alertId) => `${ROOT}/alerts/${id(alertId)}/snapshot`;

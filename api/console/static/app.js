@@ -7,6 +7,7 @@ import { showHelp, useKeys } from "./keys.js";
 import { alertPage } from "./pages/alert.js";
 import { livePage } from "./pages/live.js";
 import { loginPage, passwordPage } from "./pages/login.js";
+import { outboundPage } from "./pages/outbound.js";
 import { reviewPage } from "./pages/review.js";
 import { Router } from "./router.js";
 import { shell } from "./shell.js";
@@ -50,7 +51,7 @@ function open(me) {
     if (name !== "alerts") list = location.hash || "#/live";
     frame.show(node, name);
   };
-  const router = new Router({ live: (r) => livePage(context, r), review: (r) => reviewPage(context, r), alerts: (r) => alertPage(context, r) }, show);
+  const router = new Router({ live: (r) => livePage(context, r), review: (r) => reviewPage(context, r), alerts: (r) => alertPage(context, r), outbound: () => outboundPage(context) }, show);
   const dropKeys = useKeys("Everywhere", [
     { keys: ["?"], label: "This page", run: showHelp },
     { keys: ["l"], label: "Live", run: () => void (location.hash = "#/live") },

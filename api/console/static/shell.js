@@ -35,6 +35,7 @@ export function shell({ feed, me, logout }) {
   const places = [
     ["live", "#/live", "Live"],
     ["review", "#/review", "Review"],
+    ...(me.role === "admin" ? [["outbound", "#/outbound", "Outbound"]] : []),
   ];
   const badge = h("span", { class: "nav-count", hidden: true });
   const links = places.map(([name, href, words]) => h("a", { href, "data-page": name }, words, name === "review" ? badge : null));
