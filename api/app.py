@@ -26,7 +26,21 @@ from api.outbound.dispatch import Outbound
 from api.outbound.kinds import sender_of
 from api.outbound.reach import Reach
 from api.retention import Retention, open_storage
-from api.routes import alerts, cameras, console, deletions, feed, health, metrics, outbound, session, worker
+from api.routes import (
+    alerts,
+    audit,
+    cameras,
+    console,
+    deletions,
+    feed,
+    health,
+    life,
+    metrics,
+    outbound,
+    people,
+    session,
+    worker,
+)
 from api.schemas import MediaKind
 from api.settings import Settings
 from api.trusted import TrustedClock
@@ -67,7 +81,7 @@ def create_app(
     reach = Reach(settings.outbound_private, own_ports)
 
     @asynccontextmanager
-    async def life(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         listeners: list[Publish] = [live.publish]
 
         def publish(news: Sequence[News]) -> None:
@@ -94,8 +108,10 @@ def create_app(
                 asyncio.create_task(out.run()),
                 asyncio.create_task(_tell_silent_workers(store, live)),
                 asyncio.create_task(retention.run()),
+                asyncio.create_task(store.audit.run()),
             ]
             yield
+            await _settle(store)
             live.close()
             for task in beside:
                 task.cancel()
@@ -106,7 +122,7 @@ def create_app(
     app = FastAPI(
         title="Watchpost",
         version="1",
-        lifespan=life,
+        lifespan=lifespan,
         openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,
         redoc_url=None,
@@ -123,7 +139,12 @@ def create_app(
         session.open_router,
         session.router,
         worker.router,
+        life.router,
+        life.handovers_router,
         alerts.router,
+        people.router,
+        people.tokens_router,
+        audit.router,
         cameras.router,
         feed.router,
         deletions.router,
@@ -135,6 +156,14 @@ def create_app(
     app.include_router(console.router)
     app.mount("/static", console.static_files)
     return app
+
+
+async def _settle(store: Store) -> None:
+    """Write what the audit still has to tell, before the end."""
+    try:
+        await store.audit.settle()
+    except StorageError as error:
+        log.error("the audit's last lines are not written error=%s", error.got)
 
 
 async def _tell_silent_workers(store: Store, live: Feed) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Depends, Header, HTTPException, Request
 
@@ -16,6 +17,7 @@ from api.metrics import ApiMetrics
 from api.outbound.dispatch import Outbound
 from api.outbound.reach import Reach
 from api.retention import Retention
+from api.schemas import Slug
 from api.settings import Settings
 
 SESSION_COOKIE = "watchpost_session"
@@ -83,10 +85,35 @@ ReviewerDep = Annotated[SessionRow, Depends(require_reviewer)]
 
 
 async def require_admin(session: PersonDep) -> SessionRow:
-    """A person who may change the service itself."""
+    """A person who may change the service itself, who may do what, and read the audit."""
     if session.user.role != "admin":
         raise HTTPException(403, "this needs the role admin")
     return session
+
+
+AdminDep = Annotated[SessionRow, Depends(require_admin)]
+
+
+async def visible_alert(alert_id: UUID, session: PersonDep, service: ServiceDep) -> UUID:
+    """The id of an alert, unless it is of a camera that this person may not see: then there is no such alert.
+
+    Every route of people with an alert's id takes it from here (tests/api/test_scope.py).
+    """
+    cameras = session.user.cameras
+    if cameras is not None and not await service.store.alerts.is_of(alert_id, cameras):
+        raise HTTPException(404, "no such alert")
+    return alert_id
+
+
+async def visible_camera(camera_id: Slug, session: PersonDep) -> str:
+    """The id of a camera, unless this person may not see it: then there is no such camera."""
+    if not session.user.sees(camera_id):
+        raise HTTPException(404, "no such camera")
+    return camera_id
+
+
+AlertDep = Annotated[UUID, Depends(visible_alert)]
+CameraDep = Annotated[str, Depends(visible_camera)]
 
 
 async def require_worker(

@@ -116,7 +116,7 @@ class _Judge(Board):
         self.n_pictures = 0
         self.alerts: list[dict[str, Any]] = []
         self._camera, self._run, self._detector, self._progress = camera, run, detector, progress
-        self._scene = Scene(camera.id, run.run_id, camera.build_rules())
+        self._scene = Scene(camera.id, run.run_id, camera.build_rules(), calibration=camera.ground)
         self.n_declared = _n_pictures(Path(camera.address.url))
 
     def watch(self) -> CameraHealth:

@@ -1,6 +1,6 @@
 """One camera's judgement: detections in, alerts out.
 
-    detections -> Tracker -> BodyScale -> Observation -> Grouper -> rules -> Episodes -> alerts
+    detections -> Tracker -> BodyScale | Calibration -> Observation -> Grouper -> rules -> Episodes -> alerts
 
 Holds no logic of its own but the order of things and what a new epoch resets.
 """
@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from detector.boxes import feet as feet_of
+from detector.calibration import Calibration
 from detector.episodes import Episodes
-from detector.ground import BodyScale
+from detector.ground import BodyScale, ScaleState
 from detector.groups import Grouper, GrouperParams
 from detector.rules.base import Rule, View
 from detector.tracker import Tracker, TrackerParams
@@ -43,11 +44,13 @@ class Scene:
         run_id: UUID,
         rules: Sequence[Rule],
         tracker_params: TrackerParams = TrackerParams(),
+        calibration: Calibration | None = None,
     ) -> None:
         self._camera_id = camera_id
         self._rules = tuple(rules)
         self._tracker = Tracker(tracker_params)
         self._scale = BodyScale()
+        self._calibration = calibration
         links = sorted({link for rule in rules for link in rule.links_bh})
         self._groupers = {link: Grouper(GrouperParams(link_bh=link)) for link in links}
         self._episodes = Episodes(run_id, camera_id, self._rules)
@@ -55,32 +58,52 @@ class Scene:
 
     def step(self, stamp: Stamp, detections: Detections) -> Judgement:
         """Judge one picture. Raises ValueError for another camera's picture or time that does not grow."""
-        if stamp.camera_id != self._camera_id:
-            raise ValueError(f"Scene.step: wanted pictures of {self._camera_id!r}, got {stamp.camera_id!r}")
         alerts = self._begin(stamp)
-        tracks = self._tracker.step(stamp, detections[detections.kinds == Kind.PERSON])
-        tracks = tracks[tracks.kinds == Kind.PERSON]
-        self._scale.step(tracks, stamp)
-        feet = feet_of(tracks.boxes, stamp.width, stamp.height)
-        observation = Observation(
-            stamp=stamp,
-            tracks=tracks,
-            feet=feet,
-            body_px=self._scale.body_px(feet),
-            depth_gain=self._scale.depth_gain(feet),
+        return self._judge(
+            stamp, self._tracker.step(stamp, detections[detections.kinds == Kind.PERSON]), alerts
         )
+
+    def follow(self, stamp: Stamp, tracks: Tracks) -> Judgement:
+        """Judge one picture whose people were followed elsewhere: stored tracks, another's tracker. As `step`."""
+        return self._judge(stamp, tracks, self._begin(stamp))
+
+    def _judge(self, stamp: Stamp, tracks: Tracks, alerts: list[Alert]) -> Judgement:
+        tracks = tracks[tracks.kinds == Kind.PERSON]
+        observation = self._observe(stamp, tracks, detections[detections.kinds != Kind.PERSON])
         view = View(
             observation, {link: grouper.step(observation) for link, grouper in self._groupers.items()}
         )
         alerts += self._episodes.step(stamp, [rule.step(view) for rule in self._rules])
         return Judgement(tracks, observation, alerts)
 
+    def learned(self) -> ScaleState | None:
+        """Give what was learned of the view; None where nothing was."""
+        return self._scale.state()
+
+    def recall(self, state: ScaleState | None) -> None:
+        """Go on from what was learned of the view before; None: from nothing."""
+        self._scale = BodyScale() if state is None else BodyScale.from_state(state)
+
     def end(self, reason: str) -> list[Alert]:
         """Close what is open with `end_reason` = reason ("source ended", "service stopped")."""
         return self._episodes.end(reason)
 
+    def _observe(self, stamp: Stamp, tracks: Tracks, objects: Detections) -> Observation:
+        """Put people on the ground: in metres where that is known, else in body heights."""
+        feet, size = feet_of(tracks.boxes, stamp.width, stamp.height), (stamp.width, stamp.height)
+        if self._calibration is None:
+            self._scale.step(tracks, stamp)
+            body_px, depth_gain, ground = self._scale.body_px(feet), self._scale.depth_gain(feet), None
+        else:
+            body_px = self._calibration.body_px(feet, *size)
+            depth_gain = self._calibration.depth_gain(feet, *size)
+            ground = self._calibration.place(feet, tracks.velocity, *size)
+        return Observation(stamp, tracks, feet, body_px, depth_gain, objects=objects, ground=ground)
+
     def _begin(self, stamp: Stamp) -> list[Alert]:
         """Check the stamp; at a new epoch close what is open and forget what was seen."""
+        if stamp.camera_id != self._camera_id:
+            raise ValueError(f"Scene.step: wanted pictures of {self._camera_id!r}, got {stamp.camera_id!r}")
         last, self._last = self._last, stamp
         if last is None:
             return []
@@ -94,6 +117,4 @@ class Scene:
             grouper.reset()
         for rule in self._rules:
             rule.reset()
-        if (last.width, last.height) != (stamp.width, stamp.height):
-            self._scale.reset()
         return alerts

@@ -129,14 +129,27 @@ class Tracks(_Rows):
 
 
 @dataclass(frozen=True, slots=True)
+class Ground(_Rows):
+    """Where people stand on the floor, on a camera that is calibrated."""
+
+    at_m: F64 = field(metadata=_row(np.float64, 2))  # (n, 2) metres, axes as calibrated
+    velocity_m_s: F64 = field(metadata=_row(np.float64, 2))  # (n, 2) metres a second
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
-    """What the rules are given of one picture: people only, where they stand, how big a body is there."""
+    """What the rules are given of one picture: people, where they stand, how big a body is there; things.
+
+    On a calibrated camera a body height is `calibration.BODY_M` metres of floor, and `ground` is exact.
+    """
 
     stamp: Stamp
     tracks: Tracks  # people
     feet: F32  # (n, 2) x y px: bottom centre of each box, clamped into the picture
     body_px: F32  # (n,) height in px of a standing person at each foot point (the `bh` unit)
     depth_gain: F32  # (n,) how many sideways px one up-down px is worth on the ground there (1: from above)
+    objects: Detections = field(default_factory=Detections.empty)  # what is no person, as it was detected
+    ground: Ground | None = None  # None: not calibrated
 
 
 @dataclass(frozen=True, slots=True)

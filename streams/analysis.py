@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from uuid import UUID
 
 from api.schemas import AlertIn, CameraState, MediaKind, Provenance, Stages
@@ -27,6 +28,7 @@ from streams.config import Camera
 from streams.evidence import NOT_STORED, Folder, OverlayHistory
 from streams.flow import Pipe
 from streams.frame import Frame
+from streams.learned import Learned
 from streams.outbox import Outbox
 from streams.reader import CameraHealth
 from streams.recorder import ClipRequest
@@ -94,6 +96,7 @@ class Desk:
     abandon: threading.Event  # set: waiting for room in a pipe is over
     now: Callable[[], datetime] = now_utc
     monotonic: Callable[[], float] = time.monotonic
+    learned: Path | None = None  # folder of what cameras learn of their views; None: nothing is kept
 
 
 @dataclass(slots=True)
@@ -122,7 +125,8 @@ class Analysis:
         self.newest: Frame | None = None  # the last analysed picture; other threads may read it
         self.retired = False  # set once nothing more comes of it; other threads may read it
         self._camera, self._run, self._desk = camera, run, desk
-        self._scene = Scene(camera.id, run.run_id, camera.build_rules())
+        self._scene = Scene(camera.id, run.run_id, camera.build_rules(), calibration=camera.ground)
+        self._learned = desk.learned and Learned(desk.learned, camera.id, self._scene, desk.monotonic)
         self._health = health
         self._sentinel = Sentinel(run.run_id, camera.id, camera.blind)
         self._eye = Eye()
@@ -145,6 +149,8 @@ class Analysis:
         """Judge one picture."""
         self._count(frame.stamp)
         self.newest = frame
+        if self._learned:
+            self._learned.before(frame.stamp)
         judgement = self._scene.step(frame.stamp, detections)
         self.counts.n_people = len(judgement.tracks)
         judged_at = self._desk.now()
@@ -181,6 +187,8 @@ class Analysis:
         self._tell(self._scene.end(reason), self._desk.now())
         self._finish_overlays(None, 0.0)
         self.counts.n_people = 0
+        if self._learned:
+            self._learned.save()
         self.store()
 
     def end(self, reason: str) -> None:

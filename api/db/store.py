@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from api.db.alerts import AlertStore
+from api.db.audit import AuditLog
 from api.db.cameras import CameraStore
+from api.db.handovers import HandoverStore
+from api.db.life import LifeStore
 from api.db.outbound import OutboundStore
 from api.db.people import PeopleStore
 from api.db.retention import RetentionStore
@@ -29,13 +32,16 @@ def _untold(_news: Sequence[News]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Alerts, cameras, people, what is kept and what goes out, on one database."""
+    """Alerts, cameras, people, what is kept, what was done and what goes out, on one database."""
 
     database: Database
     alerts: AlertStore
     cameras: CameraStore
     people: PeopleStore
     retention: RetentionStore
+    life: LifeStore
+    handovers: HandoverStore
+    audit: AuditLog
     outbound: OutboundStore
 
 
@@ -48,13 +54,17 @@ async def open_store(
     database = Database(settings.database, publish, settings.busy_s)
     try:
         await database.migrate()
-        alerts = AlertStore(database, clock)
+        alerts, audit = AlertStore(database, clock), AuditLog(database, clock)
+        life = LifeStore(database, alerts, audit, clock)
         yield Store(
             database,
             alerts,
             CameraStore(database, clock),
-            PeopleStore(database, clock),
-            RetentionStore(database, alerts, clock),
+            PeopleStore(database, audit, clock),
+            RetentionStore(database, alerts, audit, clock),
+            life,
+            HandoverStore(database, life, audit, clock),
+            audit,
             OutboundStore(database, clock),
         )
     finally:

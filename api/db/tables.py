@@ -66,6 +66,8 @@ users = Table(
     Column("role", String(16), nullable=False),
     Column("must_change_password", Boolean, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("cameras", JSON(none_as_null=True)),  # the ids of those this person may see; null: all
+    Column("disabled_at", UtcDateTime),  # null: may log in
 )
 
 sessions = Table(
@@ -134,6 +136,9 @@ alerts = Table(
     Column("held_at", UtcDateTime),  # null: its evidence goes when its time is over
     Column("held_by", String(64)),
     Column("kept_from", UtcDateTime),  # from when its age counts; null: no pass has seen it yet
+    Column("claimed_by", String(64)),  # who works on it, unless that was too long ago (api/db/rows.py)
+    Column("claimed_at", UtcDateTime),
+    Column("claim_used_at", UtcDateTime),  # when its holder last did something with it
     Index("ix_alerts_kept_from", "kept_from"),
     Index("ix_alerts_camera_id_arrival", "camera_id", "arrival"),
     Index("ix_alerts_camera_id_rule_phase", "camera_id", "rule", "phase"),
@@ -176,6 +181,53 @@ media = Table(
     Column("sha256", String(64), nullable=False),
     Column("start_t", Float),
     Column("duration_s", Float),
+)
+
+actions = Table(  # what people did with an alert; verdicts have a table of their own
+    "actions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("alert_id", ForeignKey("alerts.alert_id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("note", String(2000), nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+handovers = Table(
+    "handovers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("note", String(2000), nullable=False),
+    Column("cameras", JSON(none_as_null=True)),  # those its writer could see; null: all
+    Column("n_released", Integer, nullable=False),  # claims of its writer that ended with it
+    Column("by", String(64), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("taken_by", String(64)),
+    Column("taken_at", UtcDateTime),
+)
+
+audit = Table(  # triggers of the database refuse to change or delete a row (m0003_life.py)
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # without a gap
+    Column("at", UtcDateTime, nullable=False),
+    Column("who", String(64), nullable=False),
+    Column("what", String(32), nullable=False),
+    Column("about", String(200), nullable=False),
+    Column("details", Text, nullable=False),  # JSON
+    Column("hash", String(64), nullable=False),  # of this row and the hash before it
+    Index("ix_audit_who_id", "who", "id"),
+    Index("ix_audit_what_id", "what", "id"),
+    Index("ix_audit_about_id", "about", "id"),
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("n", Integer, nullable=False),  # rows in the audit; the lock of who appends
+    Column("hash", String(64), nullable=False),  # of the last one
 )
 
 deletions = Table(

@@ -9,8 +9,9 @@ from typing import Protocol
 
 from detector.errors import ConfigError, check_range
 from detector.groups import Group
-from detector.types import Fact, Finding, Observation, Phase, Series, Severity
+from detector.types import SEVERITY_ORDER, Fact, Finding, Observation, Phase, Series, Severity
 
+_STEPS = sorted(SEVERITY_ORDER, key=SEVERITY_ORDER.__getitem__)
 MAX_POINTS = 1000  # of a history; then every other point is dropped, so an hour and a minute cost the same
 
 
@@ -92,6 +93,11 @@ class Rule(Teller, Protocol):
         ...
 
 
+def one_up(severity: Severity) -> Severity:
+    """Give the next higher severity; high stays high."""
+    return _STEPS[min(SEVERITY_ORDER[severity] + 1, len(_STEPS) - 1)]
+
+
 class History:
     """The numbers of one incident over time: every numeric fact of its findings, at most MAX_POINTS points.
 
@@ -129,6 +135,10 @@ class History:
             self._every *= 2
             self._t = self._t[::2]
             self._columns = {name: column[::2] for name, column in self._columns.items()}
+
+    def knows(self, name: str) -> bool:
+        """Say whether the hits have this fact."""
+        return name in self._ends
 
     def least(self, name: str) -> float:
         return self._ends[name][0]
