@@ -19,6 +19,7 @@ from api.outbound.reach import Reach
 from api.retention import Retention
 from api.schemas import Slug
 from api.settings import Settings
+from api.signing import SigningKey
 
 SESSION_COOKIE = "watchpost_session"
 CSRF_COOKIE = "watchpost_csrf"
@@ -40,6 +41,7 @@ class Service:
     retention: Retention
     outbound: Outbound
     reach: Reach
+    signing: SigningKey
 
 
 def get_service(request: Request) -> Service:

@@ -19,8 +19,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.db import tables as tb
+from api.db.audit import AuditLog, Entry
 from api.db.session import Database, Write
 from api.schemas import AlertIn, MediaKind, MediaState
+from api.schemas_audit import What
 from api.schemas_outbound import DeliveryOut, Filter, Outcome, TargetIn, TargetOut
 from detector.types import SEVERITY_ORDER, Phase
 
@@ -81,8 +83,8 @@ class Result:
 class OutboundStore:
     """Reads and writes targets and their queues."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
-        self._db, self._clock = database, clock
+    def __init__(self, database: Database, audit: AuditLog, clock: Callable[[], datetime]) -> None:
+        self._db, self._audit, self._clock = database, audit, clock
 
     # ------------------------------------------------------------ targets
 
@@ -133,6 +135,7 @@ class OutboundStore:
                     made = await write.connection.execute(
                         insert(tb.outbound_targets).values(**values, **fixed).returning(_T.id)
                     )
+                    await self._tell(write, by, wanted.name, "added")
                     return int(made.scalar_one())
                 known = _target(await _row(write.connection, target_id))
                 if known.kind != wanted.to.kind:
@@ -141,14 +144,20 @@ class OutboundStore:
                 kept = dict(known.secrets) | secrets
                 where = update(tb.outbound_targets).where(_T.id == target_id)
                 await write.connection.execute(where.values(**values, secrets=kept))
+                await self._tell(write, by, wanted.name, "changed")
                 return target_id
         except IntegrityError as error:
             raise BadTarget("the name is taken") from error
 
-    async def remove(self, target_id: int) -> None:
+    async def _tell(self, write: Write, by: str, name: str, done: str) -> None:
+        """A line of the audit; no address and no secret."""
+        await self._audit.append(write, Entry(by, What.CONFIGURATION, f"target {name}", {"done": done}))
+
+    async def remove(self, target_id: int, by: str) -> None:
         """Forget a target, its queue and its log. Raises UnknownTarget, StorageError."""
         async with self._db.writing() as write:
-            await _row(write.connection, target_id)
+            known = _target(await _row(write.connection, target_id))
+            await self._tell(write, by, known.name, "removed")
             await write.connection.execute(delete(tb.outbound_targets).where(_T.id == target_id))
 
     # ------------------------------------------------------------ the queue

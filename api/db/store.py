@@ -65,7 +65,7 @@ async def open_store(
             life,
             HandoverStore(database, life, audit, clock),
             audit,
-            OutboundStore(database, clock),
+            OutboundStore(database, audit, clock),
         )
     finally:
         await database.close()

@@ -81,6 +81,7 @@ export const api = {
 };
 
 export const snapshotUrl = (alertId) => `${ROOT}/alerts/${id(alertId)}/snapshot`;
+export const bundleUrl = (alertId) => `${ROOT}/alerts/${id(alertId)}/bundle`;
 export const clipUrl = (alertId) => `${ROOT}/alerts/${id(alertId)}/clip`;
 export const pictureUrl = (cameraId, at) => `${ROOT}/cameras/${id(cameraId)}/picture?at=${id(at)}`;
 export const FEED_URL = `${ROOT}/feed`;

@@ -1,6 +1,6 @@
 // Law: one alert: what was seen, why it was raised, and a person's verdict on it. Follows the alert while it changes.
 
-import { ApiError, api } from "../api.js";
+import { ApiError, api, bundleUrl } from "../api.js";
 import { failure, loading, phaseChip, severityBadge } from "../badges.js";
 import { announce, h, put } from "../dom.js";
 import { factList, historyList, panel, provenanceList } from "../facts.js";
@@ -38,7 +38,7 @@ export function alertPage({ store, me, lastList }, route) {
   const alertId = route.parts[1] ?? "";
   const player = new Player();
   const bar = new VerdictBar({ send, next, allowed: me.role !== "viewer" });
-  const holdBar = new HoldBar({ send: hold, allowed: me.role !== "viewer" });
+  const holdBar = new HoldBar({ send: hold, allowed: me.role !== "viewer", bundle: bundleUrl(alertId) });
   const head = h("header", { class: "alert-head" });
   const series = h("section", { class: "panel", "aria-labelledby": "series-title" });
   const side = h("div", { class: "alert-side-more" });
