@@ -40,6 +40,7 @@ from api.routes import (
     outbound,
     people,
     session,
+    stats,
     worker,
 )
 from api.schemas import MediaKind
@@ -164,6 +165,7 @@ def create_app(
         deletions.router,
         outbound.router,
         health.router,
+        stats.router,
     ):
         app.include_router(part, prefix=PREFIX)
     app.include_router(metrics.router)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from api.retention import Retention
 from api.schemas import Slug
 from api.settings import Settings
 from api.signing import SigningKey
+from api.workers import Workers
 
 SESSION_COOKIE = "watchpost_session"
 CSRF_COOKIE = "watchpost_csrf"
@@ -42,6 +43,7 @@ class Service:
     outbound: Outbound
     reach: Reach
     signing: SigningKey
+    workers: Workers = field(default_factory=Workers)
 
 
 def get_service(request: Request) -> Service:

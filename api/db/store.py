@@ -16,6 +16,7 @@ from api.db.outbound import OutboundStore
 from api.db.people import PeopleStore
 from api.db.retention import RetentionStore
 from api.db.session import Database, News, Publish
+from api.db.stats import StatsStore
 from api.settings import Settings
 
 Clock = Callable[[], datetime]
@@ -43,6 +44,7 @@ class Store:
     handovers: HandoverStore
     audit: AuditLog
     outbound: OutboundStore
+    stats: StatsStore
 
 
 @asynccontextmanager
@@ -66,6 +68,7 @@ async def open_store(
             HandoverStore(database, life, audit, clock),
             audit,
             OutboundStore(database, audit, clock),
+            StatsStore(database, clock),
         )
     finally:
         await database.close()

@@ -5,6 +5,8 @@ import { announce, h, put } from "./dom.js";
 import { Feed } from "./feed.js";
 import { showHelp, useKeys } from "./keys.js";
 import { alertPage } from "./pages/alert.js";
+import { healthPage } from "./pages/health.js";
+import { insightsPage } from "./pages/insights.js";
 import { livePage } from "./pages/live.js";
 import { loginPage, passwordPage } from "./pages/login.js";
 import { outboundPage } from "./pages/outbound.js";
@@ -51,7 +53,7 @@ function open(me) {
     if (name !== "alerts") list = location.hash || "#/live";
     frame.show(node, name);
   };
-  const router = new Router({ live: (r) => livePage(context, r), review: (r) => reviewPage(context, r), alerts: (r) => alertPage(context, r), outbound: () => outboundPage(context) }, show);
+  const router = new Router({ live: (r) => livePage(context, r), review: (r) => reviewPage(context, r), alerts: (r) => alertPage(context, r), insights: (r) => insightsPage(context, r), health: () => healthPage(), outbound: () => outboundPage(context) }, show);
   const dropKeys = useKeys("Everywhere", [
     { keys: ["?"], label: "This page", run: showHelp },
     { keys: ["l"], label: "Live", run: () => void (location.hash = "#/live") },

@@ -35,6 +35,8 @@ export function shell({ feed, me, logout }) {
   const places = [
     ["live", "#/live", "Live"],
     ["review", "#/review", "Review"],
+    ["insights", "#/insights", "Insights"],
+    ["health", "#/health", "Health"],
     ...(me.role === "admin" ? [["outbound", "#/outbound", "Outbound"]] : []),
   ];
   const badge = h("span", { class: "nav-count", hidden: true });
