@@ -272,6 +272,29 @@ def cameras_discover(
         write_json({"cameras": [asdict(one) for one in devices]}, json_out)
 
 
+@app.command()
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="An evidence bundle (zip) of the service.")],
+    key: Annotated[
+        str, typer.Option(help="Fingerprint of the key that must have signed it (Health page).")
+    ] = "",
+) -> None:
+    """Say whether anybody changed an evidence bundle; exit code 1 if so."""
+    from api.bundle import verify_bundle
+
+    found = verify_bundle(bundle, key)
+    for problem in found.problems:
+        err.print(problem, markup=False, highlight=False)
+    if found.problems:
+        raise typer.Exit(1)
+    out.print(
+        f"whole: alert {found.alert_id}, exported by {found.made_by} at {found.made_at}", highlight=False
+    )
+    out.print(f"signed by key {found.key}", highlight=False)
+    if not key:
+        out.print("Compare that with the key on the service's Health page, or give it as --key.")
+
+
 @models_app.command("fetch")
 def models_fetch(name: str) -> None:
     """Fetch a network's weights and export them to ONNX."""

@@ -29,6 +29,7 @@ from api.retention import Retention, open_storage
 from api.routes import (
     alerts,
     audit,
+    bundle,
     cameras,
     console,
     deletions,
@@ -39,10 +40,12 @@ from api.routes import (
     outbound,
     people,
     session,
+    stats,
     worker,
 )
 from api.schemas import MediaKind
 from api.settings import Settings
+from api.signing import load_key
 from api.trusted import TrustedClock
 from detector.errors import StorageError
 
@@ -93,6 +96,7 @@ def create_app(
             media = MediaFolder(storage, settings.picture_dir)
             retention = Retention(settings, store, storage, TrustedClock(clock, elapsed_s))
             await retention.begin()
+            signing = await asyncio.to_thread(load_key, settings.data_dir)
             out = Outbound(
                 store,
                 partial(sender_of, reach=reach, clock=clock),
@@ -102,7 +106,17 @@ def create_app(
             )
             listeners.append(out.ring)
             app.state.service = Service(
-                settings, store, live, media, Guard(store, clock), clock, counts, retention, out, reach
+                settings,
+                store,
+                live,
+                media,
+                Guard(store, clock),
+                clock,
+                counts,
+                retention,
+                out,
+                reach,
+                signing,
             )
             beside = [
                 asyncio.create_task(out.run()),
@@ -142,6 +156,7 @@ def create_app(
         life.router,
         life.handovers_router,
         alerts.router,
+        bundle.router,
         people.router,
         people.tokens_router,
         audit.router,
@@ -150,6 +165,7 @@ def create_app(
         deletions.router,
         outbound.router,
         health.router,
+        stats.router,
     ):
         app.include_router(part, prefix=PREFIX)
     app.include_router(metrics.router)

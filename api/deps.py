@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 from uuid import UUID
 
@@ -19,6 +19,8 @@ from api.outbound.reach import Reach
 from api.retention import Retention
 from api.schemas import Slug
 from api.settings import Settings
+from api.signing import SigningKey
+from api.workers import Workers
 
 SESSION_COOKIE = "watchpost_session"
 CSRF_COOKIE = "watchpost_csrf"
@@ -40,6 +42,8 @@ class Service:
     retention: Retention
     outbound: Outbound
     reach: Reach
+    signing: SigningKey
+    workers: Workers = field(default_factory=Workers)
 
 
 def get_service(request: Request) -> Service:

@@ -79,6 +79,10 @@ class MediaFolder:
         """Store a request's body as the newest picture of a camera; raises HTTPException 413 or 507."""
         return await _save(self._pictures / f"{camera_id}.jpg", _PICTURE, request, None, _no_floor)
 
+    def path(self, alert_id: UUID, kind: MediaKind) -> Path:
+        """Where a piece of evidence lies."""
+        return self._storage.path(alert_id, kind)
+
     async def serve(self, alert_id: UUID, kind: MediaKind, found: Evidence, request: Request) -> Response:
         """The file with Range and ETag; raises HTTPException 404, or 503 while its disk is not there."""
         path, form = self._storage.path(alert_id, kind), _FORMS[kind]

@@ -16,6 +16,7 @@ from api.db.outbound import OutboundStore
 from api.db.people import PeopleStore
 from api.db.retention import RetentionStore
 from api.db.session import Database, News, Publish
+from api.db.stats import StatsStore
 from api.db.suppress import Limits
 from api.settings import Settings
 
@@ -44,6 +45,7 @@ class Store:
     handovers: HandoverStore
     audit: AuditLog
     outbound: OutboundStore
+    stats: StatsStore
 
 
 @asynccontextmanager
@@ -68,6 +70,7 @@ async def open_store(
             HandoverStore(database, life, audit, clock),
             audit,
             OutboundStore(database, audit, clock),
+            StatsStore(database, clock),
         )
     finally:
         await database.close()

@@ -64,7 +64,8 @@ class Line:
                     await asyncio.sleep(rest)
                 else:
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(self.bell.wait(), rest)
+                        async with asyncio.timeout(rest):
+                            await self.bell.wait()
         finally:
             await self.sender.close()
 
@@ -166,12 +167,13 @@ class Outbound:
         return Line(target, self._make(target), self._store, self._clock, self._note)
 
     async def _stop(self, keys: Sequence[int]) -> None:
-        tasks = [self._lines.pop(key)[1] for key in keys]
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        tasks = {self._lines.pop(key)[1] for key in keys}
+        while (
+            tasks
+        ):  # more than once: on Python 3.11 `wait_for`, in the libraries below, may lose a cancellation
+            for task in tasks:
+                task.cancel()
+            _, tasks = await asyncio.wait(tasks, timeout=0.5)
 
     async def test(self, target_id: int) -> TestOut:
         """Send a test message now, over a connection of its own. Raises UnknownTarget, StorageError."""

@@ -112,6 +112,7 @@ async def store_picture(camera_id: CameraId, request: Request, service: ServiceD
 async def store_pulse(heartbeat: HeartbeatIn, service: ServiceDep) -> None:
     """Say that a worker lives and how its cameras are."""
     await service.store.cameras.pulse(heartbeat)
+    service.workers.note(heartbeat, service.clock())
 
 
 async def _known(service: ServiceDep, alert_id: UUID, kind: MediaKind) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 import pytest
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, StreamingResponse
 from fastapi.routing import APIRoute, iter_route_contexts
 from support.api import Api
 
@@ -101,5 +101,6 @@ async def test_the_contract_is_whole(api: Api) -> None:
             typed = original.response_model is not None or original.response_class in (
                 FileResponse,
                 FeedResponse,
+                StreamingResponse,
             )
             assert typed, f"{original.path}: no model"

@@ -298,6 +298,12 @@ async def test_what_waits_outlives_the_service_and_goes_with_its_target(api: Api
     await until(lambda: _failing(admin, target))
     assert not await _settled(api)
     assert (await admin.delete(f"/outbound/{target}")).status_code == 204
+    told = [
+        line["details"]
+        for line in (await admin.get("/audit")).json()["items"]
+        if line["about"] == "target centre"
+    ]
+    assert told == [{"done": "removed"}, {"done": "added"}]
     assert await _settled(api)
     assert (await admin.get(f"/outbound/{target}/log")).status_code == 404
     assert (await admin.post(f"/outbound/{target}/test")).status_code == 404

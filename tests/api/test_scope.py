@@ -95,6 +95,8 @@ ROUTES: list[tuple[str, str, Any, str]] = [  # method, path, body, who may: view
     ("HEAD", "/alerts/{alert}/clip", None, "viewer"),
     ("GET", "/alerts/{alert}/snapshot", None, "viewer"),
     ("GET", "/alerts/{alert}/overlay", None, "viewer"),
+    ("GET", "/alerts/{alert}/bundle", None, "operator"),
+    ("GET", "/outbound", None, "admin"),
     ("GET", "/cameras/{camera}/picture", None, "viewer"),
     ("HEAD", "/cameras/{camera}/picture", None, "viewer"),
     ("POST", "/alerts/{alert}/claim", {"take_over": True}, "operator"),

@@ -89,9 +89,18 @@ export const api = {
   overlay: (alertId) => call("GET", `/alerts/${id(alertId)}/overlay`),
   cameras: () => call("GET", "/cameras"),
   health: () => call("GET", "/health"),
+  insights: (params) => call("GET", `/stats/insights${query(params)}`),
+  serviceDetails: () => call("GET", "/stats/service"),
+  targets: () => call("GET", "/outbound"),
+  addTarget: (body) => call("POST", "/outbound", body),
+  saveTarget: (targetId, body) => call("PUT", `/outbound/${id(targetId)}`, body),
+  removeTarget: (targetId) => call("DELETE", `/outbound/${id(targetId)}`),
+  testTarget: (targetId) => call("POST", `/outbound/${id(targetId)}/test`),
+  targetLog: (targetId) => call("GET", `/outbound/${id(targetId)}/log`),
 };
 
 export const snapshotUrl = (alertId) => `${ROOT}/alerts/${id(alertId)}/snapshot`;
+export const bundleUrl = (alertId) => `${ROOT}/alerts/${id(alertId)}/bundle`;
 export const clipUrl = (alertId) => `${ROOT}/alerts/${id(alertId)}/clip`;
 export const pictureUrl = (cameraId, at) => `${ROOT}/cameras/${id(cameraId)}/picture?at=${id(at)}`;
 export const FEED_URL = `${ROOT}/feed`;

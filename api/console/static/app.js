@@ -6,8 +6,11 @@ import { Feed } from "./feed.js";
 import { showHelp, useKeys } from "./keys.js";
 import { alertPage } from "./pages/alert.js";
 import { auditPage } from "./pages/audit.js";
+import { healthPage } from "./pages/health.js";
+import { insightsPage } from "./pages/insights.js";
 import { livePage } from "./pages/live.js";
 import { loginPage, passwordPage } from "./pages/login.js";
+import { outboundPage } from "./pages/outbound.js";
 import { reviewPage } from "./pages/review.js";
 import { shiftPage } from "./pages/shift.js";
 import { usersPage } from "./pages/users.js";
@@ -63,7 +66,15 @@ function open(me) {
     if (name === "live" || name === "review") list = location.hash || "#/live";
     frame.show(node, name);
   };
-  const pages = { live: livePage, review: reviewPage, alerts: alertPage, ...(mayAct ? { shift: shiftPage } : {}), ...(me.role === "admin" ? { users: usersPage, audit: auditPage } : {}) };
+  const pages = {
+    live: livePage,
+    review: reviewPage,
+    alerts: alertPage,
+    insights: insightsPage,
+    health: () => healthPage(),
+    ...(mayAct ? { shift: shiftPage } : {}),
+    ...(me.role === "admin" ? { users: usersPage, audit: auditPage, outbound: outboundPage } : {}),
+  };
   const router = new Router(Object.fromEntries(Object.entries(pages).map(([name, page]) => [name, (route) => page(context, route)])), show);
   const dropKeys = useKeys("Everywhere", [
     { keys: ["?"], label: "This page", run: showHelp },

@@ -37,7 +37,9 @@ export function shell({ feed, me, logout }) {
     ["live", "#/live", "Live"],
     ["review", "#/review", "Review"],
     ...(me.role === "viewer" ? [] : [["shift", "#/shift", "Shift"]]),
-    ...(me.role === "admin" ? [["users", "#/users", "Users"], ["audit", "#/audit", "Audit"]] : []),
+    ["insights", "#/insights", "Insights"],
+    ["health", "#/health", "Health"],
+    ...(me.role === "admin" ? [["outbound", "#/outbound", "Outbound"], ["users", "#/users", "Users"], ["audit", "#/audit", "Audit"]] : []),
   ];
   const notes = h("span", { class: "nav-count", hidden: true });
   const badge = h("span", { class: "nav-count", hidden: true });

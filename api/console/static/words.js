@@ -16,6 +16,8 @@ export const REASONS = [
   ["other", "Other, with a note"],
 ];
 export const REASON = Object.fromEntries(REASONS);
+export const TARGET_KIND = { webhook: "Webhook", mqtt: "MQTT", email: "E-mail" };
+export const OUTCOME = { delivered: "Delivered", failed: "Not reached", refused: "Refused", expired: "Given up", dropped: "Left out" };
 export const PHASE = { opened: "Ongoing", updated: "Ongoing", closed: "Ended" };
 export const HISTORY = { opened: "Opened", updated: "Changed", closed: "Ended" };
 export const DEED = {

@@ -1,6 +1,6 @@
 // Law: one alert: what was seen, why it was raised, and a person's verdict on it. Follows the alert while it changes.
 
-import { ApiError, api } from "../api.js";
+import { ApiError, api, bundleUrl } from "../api.js";
 import { failure, loading, phaseChip, severityBadge } from "../badges.js";
 import { ClaimBar } from "../claim_bar.js";
 import { announce, h, put } from "../dom.js";
@@ -48,7 +48,7 @@ export function alertPage({ store, me, lastList }, route) {
   const alertId = route.parts[1] ?? "";
   const player = new Player();
   const bar = new VerdictBar({ send, next, allowed: me.role !== "viewer" });
-  const holdBar = new HoldBar({ send: hold, allowed: me.role !== "viewer" });
+  const holdBar = new HoldBar({ send: hold, allowed: me.role !== "viewer", bundle: bundleUrl(alertId) });
   const claimBar = new ClaimBar({ act, me });
   const notes = noteForm({ id: "alert-note", label: "Add a note", verb: "Add note", key: "a", said: "Note added", send: async (text) => take(await api.addNote(alertId, text)) });
   const historyPlace = h("div");
