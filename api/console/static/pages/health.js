@@ -7,6 +7,7 @@ import { age, number, percent } from "../format.js";
 
 const EVERY_MS = 5000;
 const GIB = 2 ** 30;
+const FIGURES = new Set(["Coverage", "Dropped", "Cameras", "In the outbox", "Refused"]); // columns of numbers
 const TROUBLE_FIRST = { offline: 0, starting: 1, ended: 2, online: 3 };
 
 function part(id, title, ...body) {
@@ -15,7 +16,7 @@ function part(id, title, ...body) {
 
 function table(head, rows, none) {
   if (!rows.length) return h("p", { class: "panel-pad muted", text: none });
-  return h("div", { class: "table-scroll" }, h("table", { class: "table" }, h("thead", null, h("tr", null, head.map((text) => h("th", { scope: "col", text })))), h("tbody", null, rows)));
+  return h("div", { class: "table-scroll" }, h("table", { class: "table" }, h("thead", null, h("tr", null, head.map((text) => h("th", { scope: "col", class: FIGURES.has(text) ? "figure" : null, text })))), h("tbody", null, rows)));
 }
 
 function cameraRows(cameras) {
@@ -41,7 +42,7 @@ function outboundWords({ n_targets, n_failing, n_waiting }) {
 }
 
 function problems({ status, problems: lines }) {
-  if (!lines.length) return h("p", { class: "panel-pad" }, h("span", { class: "chip chip-good", text: status === "ok" ? "Well" : status }), " The service can store alerts and evidence.");
+  if (!lines.length) return h("div", { class: "panel-pad" }, h("p", null, h("span", { class: "chip chip-good", text: status === "ok" ? "Well" : status }), " The service can store alerts and evidence."));
   return h("ul", { class: "panel-pad problems" }, lines.map((text) => h("li", { class: "failure", text })));
 }
 

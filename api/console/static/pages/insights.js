@@ -7,7 +7,8 @@ import { h, put, svg } from "../dom.js";
 import { duration, number, percent } from "../format.js";
 import { ruleName } from "../words.js";
 
-const DAYS = { 1: "Last day", 7: "Last 7 days", 31: "Last 31 days" };
+const DAYS = { 1: "the last day", 7: "the last 7 days", 31: "the last 31 days" };
+const FIGURES = new Set(["Alerts", "True", "False", "Unclear"]); // columns of numbers, right under right
 const HOUR_MS = 3_600_000;
 const W = 960;
 const H = 120;
@@ -32,13 +33,13 @@ function hourChart({ since, until, per_hour }) {
 
 /** The interval as a line from 0 to 1 with the share on it. */
 function interval({ precision, ci95 }) {
-  if (precision === null) return h("span", { class: "muted", text: "no verdict yet" });
+  if (precision === null) return h("span", { class: "muted", text: "nothing said true or false yet" });
   const [low, high] = ci95;
   return h("span", { class: "interval" }, h("span", { text: `${percent(precision)} (${percent(low)} to ${percent(high)})` }), svg("svg", { viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" }, svg("rect", { class: "interval-ground", x: 0, y: 3, width: 100, height: 2 }), svg("rect", { class: "interval-span", x: low * 100, y: 2, width: Math.max(1, (high - low) * 100), height: 4 }), svg("rect", { class: "interval-mark", x: Math.min(98.5, precision * 100), y: 0, width: 1.5, height: 8 })));
 }
 
 function table(head, rows) {
-  return h("div", { class: "table-scroll" }, h("table", { class: "table" }, h("thead", null, h("tr", null, head.map((text) => h("th", { scope: "col", text })))), h("tbody", null, rows)));
+  return h("div", { class: "table-scroll" }, h("table", { class: "table" }, h("thead", null, h("tr", null, head.map((text) => h("th", { scope: "col", class: FIGURES.has(text) ? "figure" : null, text })))), h("tbody", null, rows)));
 }
 
 function precisionTable(lines) {
@@ -52,7 +53,7 @@ function precisionTable(lines) {
 function coverageTable(cameras) {
   return table(
     ["Camera", "State", "Analysed share of the time"],
-    cameras.map((one) => h("tr", null, h("td", { text: one.camera_name }), h("td", null, stateDot(one.state)), h("td", { class: "figure", text: percent(one.coverage) }))),
+    cameras.map((one) => h("tr", null, h("td", { text: one.camera_name }), h("td", null, stateDot(one.state)), h("td", { text: percent(one.coverage) }))),
   );
 }
 
@@ -72,7 +73,7 @@ export function insightsPage(_context, route) {
   const choose = h("select", { id: "days" }, Object.entries(DAYS).map(([value, text]) => h("option", { value, text, selected: value === days })));
   choose.addEventListener("change", () => void (location.hash = `#/insights?days=${choose.value}`));
   const body = h("div", { class: "stack" }, loading("Counting …"));
-  const node = h("main", { class: "page", id: "main" }, h("header", { class: "section-head page-head" }, h("h1", { text: "Insights" }), h("div", { class: "field inline" }, h("label", { for: "days", text: "Alerts of the" }), choose)), body);
+  const node = h("main", { class: "page", id: "main" }, h("header", { class: "section-head page-head" }, h("h1", { text: "Insights" }), h("div", { class: "field inline" }, h("label", { for: "days", text: "Alerts of" }), choose)), body);
   let ended = false;
 
   async function read() {

@@ -28,7 +28,7 @@ function logTable(lines) {
   const rows = lines.map((line) =>
     h("tr", null, h("td", null, age(line.at)), h("td", { text: OUTCOME[line.outcome] ?? line.outcome }), h("td", { text: line.words }), h("td", null, line.alert_id ? h("a", { href: `#/alerts/${line.alert_id}`, text: line.phase }) : "–"), h("td", { class: "figure", text: `${number(line.took_ms)} ms` })),
   );
-  return h("div", { class: "table-scroll" }, h("table", { class: "table" }, h("thead", null, h("tr", null, ["When", "How it ended", "Words", "What", "Took"].map((text) => h("th", { scope: "col", text })))), h("tbody", null, rows)));
+  return h("div", { class: "table-scroll" }, h("table", { class: "table" }, h("thead", null, h("tr", null, ["When", "How it ended", "Words", "What", "Took"].map((text) => h("th", { scope: "col", class: text === "Took" ? "figure" : null, text })))), h("tbody", null, rows)));
 }
 
 class Card {

@@ -17,7 +17,8 @@ _TARGET = "outbound_targets.id"
 
 def upgrade() -> None:
     op.create_index("ix_alerts_camera_id_rule_phase", "alerts", ["camera_id", "rule", "phase"], unique=False)
-    op.create_index("ix_alerts_opened_at", "alerts", ["opened_at"], unique=False)
+    counted = ["opened_at", "camera_id", "rule", "verdict_id", "received_at"]
+    op.create_index("ix_alerts_opened_at", "alerts", counted, unique=False)
     op.create_table(
         "outbound_targets",
         sa.Column("id", sa.Integer(), nullable=False),
