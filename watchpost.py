@@ -182,17 +182,25 @@ def check_config(config: Annotated[Path, typer.Argument(help="The site file.")])
 
 @app.command()
 def replay(
-    video: Annotated[Path, typer.Argument(help="A recording.")],
     config: SiteFile,
     json_out: Annotated[Path, typer.Option("--json", help="Where the alerts go.")],
+    video: Annotated[Path | None, typer.Argument(help="A recording.")] = None,
     camera: Annotated[str | None, typer.Option(help="Whose zones and rules; else the first camera.")] = None,
+    tracks_out: Annotated[Path | None, typer.Option(help="Also write the tracks that the rules saw.")] = None,
+    tracks: Annotated[Path | None, typer.Option(help="Judge these stored tracks, not a recording.")] = None,
 ) -> None:
     """Run every picture of a recording in order, single-threaded; the same input gives the same bytes."""
     from benchmarks.replay import replay as run
+    from benchmarks.replay import replay_tracks
     from streams.config import load_site
 
+    if (video is None) == (tracks is None) or (tracks is not None and tracks_out is not None):
+        raise ConfigError("nothing to replay", where="replay", wanted="a recording, or --tracks FILE")
     with Bars() as show:
-        done = run(video, load_site(config), camera, json_out, show)
+        if video is not None:
+            done = run(video, load_site(config), camera, json_out, show, tracks_out)
+        elif tracks is not None:
+            done = replay_tracks(tracks, load_site(config), camera, json_out, show)
     err.print(done.text())
 
 
@@ -327,14 +335,47 @@ def audit_verify(
 
 @bench_app.command("accuracy")
 def bench_accuracy(
+    *,
     json_out: JsonOut = None,
-    only: Annotated[str, typer.Option(help="Comma list: detection, tracking, handoff.")] = "",
+    only: Annotated[
+        str,
+        typer.Option(
+            help="Comma list: detection, tracking, pairs, groups, gathering, handoff; or longer names."
+        ),
+    ] = "",
+    report_out: Annotated[
+        Path | None,
+        typer.Option("--report", help="Write one HTML page: tables, curves, pictures of mistakes."),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="The labelled data; else $WATCHPOST_DATA.", envvar="WATCHPOST_DATA")
     ] = None,
+    footage: Annotated[
+        Path | None, typer.Option(help="Score a folder of your own recordings or tracks.")
+    ] = None,
+    labels: Annotated[Path | None, typer.Option(help="What happens in them: CSV, see README.")] = None,
+    config: Annotated[Path, typer.Option("--config", "-c", help="The site file with their rules.")] = Path(
+        "watchpost.toml"
+    ),
+    camera: Annotated[str | None, typer.Option(help="Whose zones and rules; else the first camera.")] = None,
 ) -> None:
-    """Detection and tracking against labels, beside the peers on the same detections."""
+    """Detection, tracking, groups and gatherings against labels, beside peers in the same run."""
     from benchmarks.accuracy import accuracy
+    from benchmarks.own_footage import own_footage
+    from benchmarks.page import write_page
+    from streams.config import load_site
+
+    if footage is not None and labels is not None:
+        with Bars() as show:
+            own = own_footage(footage, labels, load_site(config), camera, show)
+        own.show(_table_console(json_out))
+        if json_out:
+            own.write(json_out)
+        return
+    if footage is not None or labels is not None:
+        raise ConfigError(
+            "half of what is needed", where="bench accuracy", wanted="--footage DIR and --labels FILE"
+        )
 
     if data is None:
         raise ConfigError(
@@ -345,6 +386,8 @@ def bench_accuracy(
         )
     report = accuracy(data, {part for part in only.split(",") if part} or None, console=err)
     report.show(_table_console(json_out))
+    if report_out:
+        write_page(report, report_out)
     if json_out:
         report.write(json_out)
 
@@ -380,6 +423,21 @@ def bench_throughput(
 
     with Bars() as show:
         report = throughput(video, rounds, show)
+    report.show(_table_console(json_out))
+    if json_out:
+        report.write(json_out)
+
+
+@bench_app.command("tracker")
+def bench_tracker(
+    json_out: JsonOut = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds, all in turn; medians are quoted.")] = 5,
+) -> None:
+    """What a picture costs the tracker at 20 and 60 boxes, beside `trackers` and ultralytics."""
+    from benchmarks.tracker_cost import tracker_cost
+
+    with Bars() as show:
+        report = tracker_cost(rounds, show)
     report.show(_table_console(json_out))
     if json_out:
         report.write(json_out)

@@ -317,6 +317,20 @@ class ClaimOut(Wire):
     ends_at: Utc
 
 
+class Suppression(StrEnum):
+    """Why an alert is stored without being put before people."""
+
+    COOLDOWN = "cooldown"  # it repeats one that was shown shortly before
+    BUDGET = "budget"  # of low severity, when the desk was shown all it can take
+
+
+class SuppressedOut(Wire):
+    """An alert that is not put before people; `by` is the one that it repeats."""
+
+    why: Suppression
+    by: UUID | None
+
+
 class ActionKind(StrEnum):
     """What a person did with an alert, beside giving a verdict."""
 
@@ -366,6 +380,7 @@ class AlertOut(Wire):
     received_at: Utc
     updated_at: Utc
     status: AlertStatus
+    suppressed: SuppressedOut | None
     claim: ClaimOut | None  # null: nobody works on it, or the claim has ended
     verdict: VerdictOut | None
     hold: HoldOut | None

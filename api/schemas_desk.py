@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field, field_validator
 
-from api.schemas import ShortText, Utc, VerdictIn, Wire
+from api.schemas import ShortText, Suppression, Utc, VerdictIn, Wire
 
 
 def _said(text: str) -> str:
@@ -55,6 +55,14 @@ class ClosedOut(Wire):
 
     n_closed: int
     left: list[LeftOut]
+
+
+class LoadOut(Wire):
+    """What the desk was shown in the last hour, and what not; of a person with a scope, of their cameras only."""
+
+    shown: int
+    budget: int | None  # alerts an hour; null: none is set
+    suppressed: dict[Suppression, int]
 
 
 class HandoverOut(Wire):

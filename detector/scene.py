@@ -1,7 +1,8 @@
 r"""One camera's judgement: detections in, alerts out.
 
     detections -> Tracker -> BodyScale | Calibration -> Observation -> Grouper -> rules -> Episodes -> alerts
-                                                            \-> PairFinder -> (skeletons, by the caller) -/
+         +------> Carried: things and whose they are --------^
+                                                             \-> PairFinder -> (skeletons, by the caller) -/
 
 `step` is one picture. Where a rule looks at pairs the caller does it in two: `track`, a look at the skeletons
 of the pairs proposed, `judge`. Without such a rule no pair is ever proposed. Holds no logic of its own but the
@@ -16,6 +17,7 @@ from uuid import UUID
 
 from detector.boxes import feet as feet_of
 from detector.calibration import Calibration
+from detector.carried import Carried
 from detector.episodes import Episodes
 from detector.ground import BodyScale, ScaleState
 from detector.groups import Grouper, GrouperParams
@@ -23,7 +25,7 @@ from detector.pairs import NO_PAIRS, PairFinder, PairSight, Proposed
 from detector.rules.base import Rule, View
 from detector.rules.handoff import NAME as HANDOFF
 from detector.tracker import Tracker, TrackerParams
-from detector.types import Alert, Detections, Kind, Observation, Stamp, Tracks
+from detector.types import Alert, Detections, Ground, Kind, Observation, Stamp, Things, Tracks
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Scene:
         self._camera_id = camera_id
         self._rules = tuple(rules)
         self._tracker = Tracker(tracker_params)
+        self._carried = Carried()
         self._scale = BodyScale()
         self._calibration = calibration
         links = sorted({link for rule in rules for link in rule.links_bh})
@@ -77,12 +80,21 @@ class Scene:
 
     def track(self, stamp: Stamp, detections: Detections) -> Watched:
         """See who is where. Raises ValueError for another camera's picture or time that does not grow."""
-        if stamp.camera_id != self._camera_id:
-            raise ValueError(f"Scene.step: wanted pictures of {self._camera_id!r}, got {stamp.camera_id!r}")
         alerts = self._begin(stamp)
         tracks = self._tracker.step(stamp, detections[detections.kinds == Kind.PERSON])
+        return self._watch(stamp, tracks, detections, alerts)
+
+    def follow(self, stamp: Stamp, tracks: Tracks) -> Judgement:
+        """Judge one picture whose people were followed elsewhere: stored tracks, another's tracker. As `step`.
+
+        What is no person is not stored with tracks, so rules about things find nothing.
+        """
+        return self.judge(self._watch(stamp, tracks, Detections.empty(), self._begin(stamp)))
+
+    def _watch(self, stamp: Stamp, tracks: Tracks, detections: Detections, alerts: list[Alert]) -> Watched:
         tracks = tracks[tracks.kinds == Kind.PERSON]
-        observation = self._observe(stamp, tracks, detections[detections.kinds != Kind.PERSON])
+        things = self._carried.step(stamp, detections, tracks)
+        observation = self._observe(stamp, tracks, detections[detections.kinds != Kind.PERSON], things)
         proposed = NO_PAIRS if self._pairs is None else self._pairs.step(observation)
         return Watched(observation, proposed, alerts)
 
@@ -108,20 +120,22 @@ class Scene:
         """Close what is open with `end_reason` = reason ("source ended", "service stopped")."""
         return self._episodes.end(reason)
 
-    def _observe(self, stamp: Stamp, tracks: Tracks, objects: Detections) -> Observation:
+    def _observe(self, stamp: Stamp, tracks: Tracks, objects: Detections, things: Things) -> Observation:
         """Put people on the ground: in metres where that is known, else in body heights."""
         feet, size = feet_of(tracks.boxes, stamp.width, stamp.height), (stamp.width, stamp.height)
+        ground: Ground | None = None
         if self._calibration is None:
             self._scale.step(tracks, stamp)
-            body_px, depth_gain, ground = self._scale.body_px(feet), self._scale.depth_gain(feet), None
+            body_px, gain = self._scale.body_px(feet), self._scale.depth_gain(feet)
         else:
-            body_px = self._calibration.body_px(feet, *size)
-            depth_gain = self._calibration.depth_gain(feet, *size)
+            body_px, gain = self._calibration.body_px(feet, *size), self._calibration.depth_gain(feet, *size)
             ground = self._calibration.place(feet, tracks.velocity, *size)
-        return Observation(stamp, tracks, feet, body_px, depth_gain, objects=objects, ground=ground)
+        return Observation(stamp, tracks, feet, body_px, gain, objects=objects, ground=ground, things=things)
 
     def _begin(self, stamp: Stamp) -> list[Alert]:
         """Check the stamp; at a new epoch close what is open and forget what was seen."""
+        if stamp.camera_id != self._camera_id:
+            raise ValueError(f"Scene.step: wanted pictures of {self._camera_id!r}, got {stamp.camera_id!r}")
         last, self._last = self._last, stamp
         if last is None:
             return []
@@ -131,6 +145,7 @@ class Scene:
             return []
         alerts = self._episodes.end("stream interrupted")
         self._tracker.reset()
+        self._carried.reset()
         for grouper in self._groupers.values():
             grouper.reset()
         if self._pairs is not None:

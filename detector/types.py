@@ -129,6 +129,18 @@ class Tracks(_Rows):
 
 
 @dataclass(frozen=True, slots=True)
+class Things(_Rows):
+    """The carried things of one picture (seen now, or a short while ago: seen_t < stamp.t)."""
+
+    ids: I64 = field(metadata=_row(np.int64))  # (n,) per camera and run, never reused; no track ids
+    kinds: I64 = field(metadata=_row(np.int64))  # (n,) values of Kind, a vote over time
+    boxes: F32 = field(metadata=_row(np.float32, 4))  # (n, 4) x0 y0 x1 y1 px, moved along with the owner
+    owners: I64 = field(metadata=_row(np.int64))  # (n,) track id of whose it is, -1: nobody's
+    since_t: F64 = field(metadata=_row(np.float64))  # (n,) stream s since when that is so
+    seen_t: F64 = field(metadata=_row(np.float64))  # (n,) stream s of the last detection
+
+
+@dataclass(frozen=True, slots=True)
 class Ground(_Rows):
     """Where people stand on the floor, on a camera that is calibrated."""
 
@@ -150,6 +162,7 @@ class Observation:
     depth_gain: F32  # (n,) how many sideways px one up-down px is worth on the ground there (1: from above)
     objects: Detections = field(default_factory=Detections.empty)  # what is no person, as it was detected
     ground: Ground | None = None  # None: not calibrated
+    things: Things = field(default_factory=Things.empty)  # what people carry
 
 
 @dataclass(frozen=True, slots=True)

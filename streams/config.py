@@ -6,19 +6,17 @@ A wrong camera is put aside in `Site.rejected` and the others run; anything else
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import os
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_type_hints
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, TypeAdapter, ValidationError
 
 from api.schemas import Name, Slug
 from detector.calibration import Calibration
@@ -26,31 +24,16 @@ from detector.errors import ConfigError
 from detector.lines import Line
 from detector.rules.base import Rule
 from detector.rules.blind import BlindParams
-from detector.rules.scheduled import Terms
-from detector.schedule import Schedule
-from detector.types import Severity
 from detector.zones import Zone
+from streams.checked import Section, named, params_of, refuse_unknown, section_of
 from streams.hardware import Decoder
 from streams.masks import NO_MASKS, Masks
-from streams.rulebook import RULES, RuleChoice
+from streams.rulebook import RuleChoice, Setting, choice_of
 from streams.source import Address, Transport, address_of
 
 Pace = Literal["realtime", "fast"]
 
-_SECRET_KEYS = frozenset({"source", "evidence_source", "host", "path", "user", "password"})
 _MAX_FILE_BYTES = 4_000_000
-_JUST_S = 1e-6
-_TERMS = tuple(f.name for f in fields(Terms))  # keys that every rule can have
-
-
-class _Section(BaseModel):
-    """Unknown keys are refused; a value has its key's type, nothing is converted."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-_S = TypeVar("_S", bound=_Section)
-_P = TypeVar("_P")
 
 
 def _host_port(text: str) -> str:
@@ -63,7 +46,7 @@ def _host_port(text: str) -> str:
     return text
 
 
-class WorkerSection(_Section):
+class WorkerSection(Section):
     """`[worker]`: where state lies and where alerts go."""
 
     state_dir: Path = Field(
@@ -92,7 +75,7 @@ class WorkerSection(_Section):
         return SecretStr(text)
 
 
-class DetectorSection(_Section):
+class DetectorSection(Section):
     """`[detector]`: the network and how it runs."""
 
     network: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = "yolov8n"
@@ -103,14 +86,14 @@ class DetectorSection(_Section):
     max_batch: Annotated[int, Field(ge=1, le=64)] = 8  # pictures in one call of the network
 
 
-class _ZoneSection(_Section):
+class _ZoneSection(Section):
     """`[[cameras.zones]]`, `[[cameras.masks]]`; detector.zones.Zone checks the corners."""
 
     name: Name
     polygon: list[Annotated[list[float], Field(min_length=2, max_length=2)]]
 
 
-class _LineSection(_Section):
+class _LineSection(Section):
     """`[[cameras.lines]]`; detector.lines.Line checks the points."""
 
     name: Name
@@ -123,7 +106,7 @@ _Point = Annotated[list[float], Field(min_length=2, max_length=2)]
 _Four = Annotated[list[_Point], Field(min_length=4, max_length=4)]
 
 
-class _GroundSection(_Section):
+class _GroundSection(Section):
     """`[cameras.ground]`: a rectangle's sides, or where each point is; see detector.calibration."""
 
     corners: _Four
@@ -132,7 +115,7 @@ class _GroundSection(_Section):
     metres: _Four | None = None
 
 
-class _CameraSection(_Section):
+class _CameraSection(Section):
     """`[[cameras]]` as written; see Camera."""
 
     id: Slug
@@ -155,12 +138,12 @@ class _CameraSection(_Section):
     analyse_fps: Annotated[float, Field(ge=0.1, le=60)] = 5.0
     pace: Pace = "realtime"
     loop: bool = False
-    zones: Annotated[list[_ZoneSection], Field(max_length=100)] = []
-    lines: Annotated[list[_LineSection], Field(max_length=100)] = []
-    rules: Annotated[list[dict[str, object]], Field(max_length=100)] = []
-    masks: Annotated[list[_ZoneSection], Field(max_length=100)] = []
+    zones: list[_ZoneSection] = Field(default_factory=list, max_length=100)
+    lines: list[_LineSection] = Field(default_factory=list, max_length=100)
+    rules: list[dict[str, object]] = Field(default_factory=list, max_length=100)
+    masks: list[_ZoneSection] = Field(default_factory=list, max_length=100)
     masks_blind_detector: bool = True  # false: people never see what is under a mask, the network does
-    blind: dict[str, object] = {}
+    blind: dict[str, object] = Field(default_factory=dict)
     ground: _GroundSection | None = None
 
 
@@ -229,15 +212,15 @@ def load_site(path: Path, environ: Mapping[str, str] = os.environ) -> Site:
 
 def parse_site(content: Mapping[str, Any], folder: Path, environ: Mapping[str, str] = os.environ) -> Site:
     """Check the content of a site file. `folder`: where its relative paths start."""
-    _refuse_unknown(content, ("worker", "detector", "cameras"))
-    worker = _section(WorkerSection, content.get("worker", {}), "worker")
+    refuse_unknown(content, ("worker", "detector", "cameras"))
+    worker = section_of(WorkerSection, content.get("worker", {}), "worker")
     worker = worker.model_copy(
         update={
             "state_dir": folder / worker.state_dir,
             "token_file": None if worker.token_file is None else folder / worker.token_file,
         }
     )
-    detector = _section(DetectorSection, content.get("detector", {}), "detector")
+    detector = section_of(DetectorSection, content.get("detector", {}), "detector")
     tables = content.get("cameras", [])
     if not isinstance(tables, list) or not tables:
         raise ConfigError("no camera", where="cameras", wanted="at least one [[cameras]] table")
@@ -290,7 +273,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _camera(table: object, at: str, folder: Path, environ: Mapping[str, str]) -> Camera:
-    told = _section(_CameraSection, table, at)
+    told = section_of(_CameraSection, table, at)
     try:
         ZoneInfo(told.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -303,30 +286,31 @@ def _camera(table: object, at: str, folder: Path, environ: Mapping[str, str]) ->
     slot = told.id.upper().replace("-", "_")
     password = environ.get(f"WATCHPOST_CAMERA_{slot}_PASSWORD") or told.password.get_secret_value()
     user = told.user.get_secret_value()
-    with _named(f"{at}.source"):
+    with named(f"{at}.source"):
         address = _reached(address_of(_source_of(told), user, password, folder), told, folder)
     evidence = None
     if source := told.evidence_source.get_secret_value():
-        with _named(f"{at}.evidence_source"):
+        with named(f"{at}.evidence_source"):
             evidence = _reached(address_of(source, user, password, folder), told, folder)
             if not (evidence.live and address.live):
                 raise ConfigError("two streams of a file", wanted="a live camera's second stream")
     zones = _zones(told.zones, f"{at}.zones")
     masks = _zones(told.masks, f"{at}.masks")
     lines = _lines(told.lines, f"{at}.lines", zones)
+    setting = Setting(zones, lines, told.timezone, told.analyse_fps)
     choices: list[RuleChoice] = []
     for i, raw in enumerate(told.rules):
-        with _named(f"{at}.rules[{i}]"):
-            choice = _choice(raw, zones, lines, told)
+        with named(f"{at}.rules[{i}]"):
+            choice = choice_of(raw, setting)
             if choice.same_place in {other.same_place for other in choices}:
                 raise ConfigError(
                     "the same rule twice in one place",
                     wanted="one of each rule for a zone, a line and a time",
                 )
             choices.append(choice)
-    with _named(f"{at}.blind"):
-        blind = _params(BlindParams, told.blind)
-    with _named(f"{at}.ground"):
+    with named(f"{at}.blind"):
+        blind = params_of(BlindParams, told.blind)
+    with named(f"{at}.ground"):
         ground = None if told.ground is None else _calibration(told.ground)
     return Camera(
         id=told.id,
@@ -349,7 +333,7 @@ def _camera(table: object, at: str, folder: Path, environ: Mapping[str, str]) ->
 def _zones(tables: Iterable[_ZoneSection], at: str) -> dict[str, Zone]:
     zones: dict[str, Zone] = {}
     for i, table in enumerate(tables):
-        with _named(f"{at}[{i}]"):
+        with named(f"{at}[{i}]"):
             if table.name in zones:
                 raise ConfigError("this zone name is taken", wanted="a name of its own", got=repr(table.name))
             zones[table.name] = Zone(table.name, tuple((x, y) for x, y in table.polygon))
@@ -370,7 +354,7 @@ def _reached(address: Address, told: _CameraSection, folder: Path) -> Address:
 def _lines(tables: Iterable[_LineSection], at: str, zones: Mapping[str, Zone]) -> dict[str, Line]:
     lines: dict[str, Line] = {}
     for i, table in enumerate(tables):
-        with _named(f"{at}[{i}]"):
+        with named(f"{at}[{i}]"):
             if table.name in lines or table.name in zones:  # an alert tells its place by the name alone
                 raise ConfigError(
                     "this name is taken", where="name", wanted="a name of its own", got=repr(table.name)
@@ -403,144 +387,6 @@ def _source_of(told: _CameraSection) -> str:
     host = f"[{told.host}]" if ":" in told.host else told.host
     port = f":{told.port}" if told.port is not None else ""
     return f"{told.scheme}://{host}{port}/{path.removeprefix('/')}"
-
-
-def _choice(
-    raw: Mapping[str, object], zones: Mapping[str, Zone], lines: Mapping[str, Line], camera: _CameraSection
-) -> RuleChoice:
-    """A `[[cameras.rules]]` table; keys of errors are relative to it."""
-    name = raw.get("rule")
-    if not isinstance(name, str) or name not in RULES:
-        raise ConfigError(
-            "no such rule", where="rule", wanted=_one_of(RULES), got=repr(name), todo=_meant(str(name), RULES)
-        )
-    entry = RULES[name]
-    zone = _place(raw, "zone", zones) if entry.in_zone else None
-    line = _place(raw, "line", lines) if entry.at_line else None
-    if entry.at_line and line is None:
-        raise ConfigError("missing", where="line", wanted=f"a [[cameras.lines]] table for {name}")
-    about = (
-        {"rule", *_TERMS} | ({"zone"} if entry.in_zone else set()) | ({"line"} if entry.at_line else set())
-    )
-    params = _params(entry.params, {key: raw[key] for key in raw if key not in about})
-    terms = Terms(
-        active=_schedule(raw, "active"),
-        raised=_schedule(raw, "raised"),
-        severity=_severity(raw.get("severity")),
-    )
-    choice = RuleChoice(name, zone, line, params, terms, camera.timezone if terms.timed else "")
-    timing, period_s = choice.build().timing, 1.0 / camera.analyse_fps
-    gap_s = timing.gap_s
-    if gap_s < period_s - _JUST_S and not timing.at_once:
-        raise ConfigError(
-            "shorter than the time between two pictures",
-            where="gap_s",
-            wanted=f"at least {period_s:.3g} (analyse_fps is {camera.analyse_fps:g})",
-            got=f"{gap_s:g}",
-        )
-    return choice
-
-
-_Place = TypeVar("_Place", Zone, Line)
-
-
-def _place(raw: Mapping[str, object], key: str, places: Mapping[str, _Place]) -> _Place | None:
-    """The zone or line that a rule names; None where it names none."""
-    name = raw.get(key, "")
-    if not isinstance(name, str) or (name and name not in places):
-        raise ConfigError(
-            f"no such {key} on this camera",
-            where=key,
-            wanted=_one_of(places) if places else f"a [[cameras.{key}s]] table of that name",
-            got=repr(name),
-            todo=_meant(str(name), places),
-        )
-    return places.get(name)
-
-
-def _schedule(raw: Mapping[str, object], key: str) -> Schedule | None:
-    with _named(key):
-        if key not in raw:
-            return None
-        texts = raw[key]
-        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-            raise ConfigError("not a list of texts", wanted='like ["Mon-Fri 18:00-06:00"]', got=repr(texts))
-        return Schedule(tuple(texts))
-
-
-def _severity(raw: object) -> Severity | None:
-    if raw is None or (isinstance(raw, str) and raw in set(Severity)):
-        return None if raw is None else Severity(raw)
-    raise ConfigError("no such severity", where="severity", wanted=_one_of(Severity), got=repr(raw))
-
-
-def _params(params_type: type[_P], raw: Mapping[str, object]) -> _P:
-    """The parameters of a rule, each of its own type; keys of errors are relative to its table."""
-    hints = get_type_hints(params_type)
-    _refuse_unknown(raw, hints)
-    values = {}
-    for key, value in raw.items():
-        try:
-            values[key] = TypeAdapter(hints[key], config=_Section.model_config).validate_python(value)
-        except ValidationError as error:
-            raise _first_of(error, _Section, key) from None
-    return params_type(**values)
-
-
-def _section(model: type[_S], table: object, at: str) -> _S:
-    if not isinstance(table, dict):
-        raise ConfigError("not a table", where=at, wanted=f"[{at}]", got=repr(table))
-    try:
-        return model.model_validate(table)
-    except ValidationError as error:
-        raise _first_of(error, model, at) from None
-
-
-def _first_of(error: ValidationError, model: type[BaseModel], at: str) -> ConfigError:
-    """The first fault that pydantic found, with its dotted key; how many more there are."""
-    faults = error.errors(include_url=False, include_context=False)
-    first = faults[0]
-    where = at + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
-    more = f"{len(faults) - 1} more below {at}" if len(faults) > 1 else ""
-    key = str(first["loc"][-1]) if first["loc"] else ""
-    if first["type"] == "extra_forbidden":
-        places = (*_ZoneSection.model_fields, *_LineSection.model_fields)
-        inner = _GroundSection.model_fields if first["loc"][0] == "ground" else places
-        known = inner if len(first["loc"]) > 1 else model.model_fields
-        return ConfigError(
-            "unknown key", where=where, todo=". ".join(filter(None, (_meant(key, known), more)))
-        )
-    if first["type"] == "missing":
-        return ConfigError("missing", where=where, todo=more)
-    got = "" if _SECRET_KEYS & set(map(str, first["loc"])) else repr(first["input"])[:80]
-    return ConfigError(first["msg"].removeprefix("Value error, "), where=where, got=got, todo=more)
-
-
-@contextmanager
-def _named(at: str) -> Iterator[None]:
-    """Put the place in the file before a fault's own."""
-    try:
-        yield
-    except ConfigError as error:
-        inner = f".{error.where}" if error.where.isidentifier() else f": {error.where}" if error.where else ""
-        raise ConfigError(
-            error.what, where=at + inner, wanted=error.wanted, got=error.got, todo=error.todo
-        ) from None
-
-
-def _refuse_unknown(table: Mapping[str, object], known: Iterable[str]) -> None:
-    for key in table:
-        if key not in known:
-            raise ConfigError("unknown key", where=key, wanted=_one_of(known), todo=_meant(key, known))
-
-
-def _one_of(names: Iterable[str]) -> str:
-    return ", ".join(names)
-
-
-def _meant(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"Did you mean {near[0]!r}?" if near else ""
 
 
 def _hash_of(detector: DetectorSection, cameras: Iterable[Camera]) -> str:

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Select, insert, select, update
+from sqlalchemy import RowMapping, Select, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.db import tables as tb
@@ -33,6 +33,7 @@ from api.db.rows import (
     verdict_out,
 )
 from api.db.session import AlertNews, Database, Write
+from api.db.suppress import HOUR, Limits, suppress, unsent
 from api.schemas import (
     AlertDetail,
     AlertIn,
@@ -41,13 +42,18 @@ from api.schemas import (
     MediaKind,
     MediaOut,
     MediaState,
+    Suppression,
 )
+from api.schemas_desk import LoadOut
 from detector.errors import StorageError
 from detector.types import Phase, Severity
 
 Cameras = frozenset[str] | None  # None: all
 _BATCH = 256  # phases in one commit
 PAGE_LIMIT = 200
+
+
+_NO_LIMITS = Limits()
 
 
 class UnknownAlert(LookupError):
@@ -63,6 +69,7 @@ class AlertFilter:
     phase: Phase | None = None
     severity: Severity | None = None
     verdict: str | None = None
+    suppressed: str = "no"  # "no", "only" or "any"
     cameras: Cameras = None  # the only ones that may be shown
 
 
@@ -96,9 +103,10 @@ class _Waiting:
 class AlertStore:
     """Reads and writes alerts."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
-        self._db = database
-        self._clock = clock
+    def __init__(
+        self, database: Database, clock: Callable[[], datetime], limits: Limits = _NO_LIMITS
+    ) -> None:
+        self._db, self._clock, self._limits = database, clock, limits
         self._waiting: list[_Waiting] = []
         self._turn = asyncio.Lock()
 
@@ -140,13 +148,18 @@ class AlertStore:
             stored={(row.alert_id, row.phase, row.revision) for row in stored},
             known={row["alert_id"]: dict(row) for row in rows.mappings()},
         )
+        before = {alert_id: row["severity"] for alert_id, row in batch.known.items()}
         fresh = [fold(batch, alert, now) for alert in phases]
         if batch.phases:
+            risen = await suppress(connection, batch, before, self._limits, now)
             order = batch.changed()
             batch.number(await _reserve(connection, len(order)))
             await ensure_cameras(connection, {row["camera_id"] for row in batch.new.values()})
             await _write_batch(connection, batch)
-            await enqueue(connection, [one for one, new in zip(phases, fresh, strict=True) if new], now)
+            told = await unsent(connection, risen) if risen else []
+            told += [one for one, new in zip(phases, fresh, strict=True) if new]
+            shown = [one for one in told if batch.row(one.alert_id)["suppressed"] is None]
+            await enqueue(connection, shown, now)
             await self._tell(write, order)
         return fresh
 
@@ -272,6 +285,16 @@ class AlertStore:
         label = f"{head.name} {head.opened_at:%Y-%m-%d %H-%M-%S}Z {kind.value}"
         return Evidence(PENDING, "", label) if row is None else Evidence(media_out(row), row["sha256"], label)
 
+    async def load(self, cameras: Cameras) -> LoadOut:
+        """What was put before people in the last hour, and what not. Raises StorageError."""
+        why = tb.alerts.c.suppressed
+        recent = select(why, func.count()).where(tb.alerts.c.received_at > self._clock() - HOUR)
+        async with self._db.reading() as connection:
+            found = await connection.execute(_within(recent, cameras).group_by(why))
+            counts = {row[0]: row[1] for row in found}
+        hidden = {one: counts.get(one.value, 0) for one in Suppression}
+        return LoadOut(shown=counts.get(None, 0), budget=self._limits.budget, suppressed=hidden)
+
     # ------------------------------------------------------------ for the feed
 
     async def head(self) -> int:
@@ -310,6 +333,9 @@ def _filtered(wanted: AlertFilter) -> Select[Any]:
         value = getattr(wanted, name)
         if value is not None:
             query = query.where(tb.alerts.c[name] == str(value))
+    if wanted.suppressed != "any":
+        why = tb.alerts.c.suppressed
+        query = query.where(why.is_(None) if wanted.suppressed == "no" else why.is_not(None))
     if wanted.verdict == "none":
         query = query.where(tb.alerts.c.verdict_id.is_(None))
     elif wanted.verdict is not None:

@@ -19,8 +19,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.db import tables as tb
+from api.db.audit import AuditLog, Entry
 from api.db.session import Database, Write
 from api.schemas import AlertIn, MediaKind, MediaState
+from api.schemas_audit import What
 from api.schemas_outbound import DeliveryOut, Filter, Outcome, TargetIn, TargetOut
 from detector.types import SEVERITY_ORDER, Phase
 
@@ -81,8 +83,8 @@ class Result:
 class OutboundStore:
     """Reads and writes targets and their queues."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
-        self._db, self._clock = database, clock
+    def __init__(self, database: Database, audit: AuditLog, clock: Callable[[], datetime]) -> None:
+        self._db, self._audit, self._clock = database, audit, clock
 
     # ------------------------------------------------------------ targets
 
@@ -124,6 +126,8 @@ class OutboundStore:
             "failing_since": None,
             "problem": "",
         }
+        told = {"done": "target added" if target_id is None else "target changed", "kind": wanted.to.kind}
+        entry = Entry(by, What.CONFIGURATION, wanted.name, told | {"enabled": wanted.enabled})
         try:
             async with self._db.writing() as write:
                 if target_id is None:
@@ -133,7 +137,9 @@ class OutboundStore:
                     made = await write.connection.execute(
                         insert(tb.outbound_targets).values(**values, **fixed).returning(_T.id)
                     )
-                    return int(made.scalar_one())
+                    made_id = int(made.scalar_one())
+                    await self._audit.append(write, entry)
+                    return made_id
                 known = _target(await _row(write.connection, target_id))
                 if known.kind != wanted.to.kind:
                     raise BadTarget("the kind of a target does not change: make another")
@@ -141,15 +147,18 @@ class OutboundStore:
                 kept = dict(known.secrets) | secrets
                 where = update(tb.outbound_targets).where(_T.id == target_id)
                 await write.connection.execute(where.values(**values, secrets=kept))
+                await self._audit.append(write, entry)
                 return target_id
         except IntegrityError as error:
             raise BadTarget("the name is taken") from error
 
-    async def remove(self, target_id: int) -> None:
+    async def remove(self, target_id: int, by: str) -> None:
         """Forget a target, its queue and its log. Raises UnknownTarget, StorageError."""
         async with self._db.writing() as write:
-            await _row(write.connection, target_id)
+            name = (await _row(write.connection, target_id)).name
             await write.connection.execute(delete(tb.outbound_targets).where(_T.id == target_id))
+            entry = Entry(by, What.CONFIGURATION, name, {"done": "target removed"})
+            await self._audit.append(write, entry)
 
     # ------------------------------------------------------------ the queue
 

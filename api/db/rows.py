@@ -19,6 +19,7 @@ from api.schemas import (
     MediaOut,
     MediaState,
     PhaseOut,
+    SuppressedOut,
     VerdictOut,
 )
 from detector.types import Phase
@@ -27,7 +28,7 @@ PHASE_RANK = {Phase.OPENED: 0, Phase.UPDATED: 1, Phase.CLOSED: 2}
 CLAIM_LIFE = timedelta(minutes=10)  # of no activity of its holder
 PENDING = MediaOut(state=MediaState.PENDING, reason="", bytes=0, start_t=None, duration_s=None)
 
-_MADE = ("status", "claim", "verdict", "hold", "media")  # not columns as they are
+_MADE = ("status", "suppressed", "claim", "verdict", "hold", "media")  # not columns as they are
 
 Row = Mapping[Any, Any]
 
@@ -54,10 +55,17 @@ def alert_out(row: Row, media: Sequence[Row], now: datetime) -> AlertOut:
         **given,
         status=open_status if row["verdict_verdict"] is None else AlertStatus.CLOSED,
         claim=claim,
+        suppressed=_suppressed(row),
         verdict=_verdict(row, "verdict_") if row["verdict_verdict"] is not None else None,
         hold=HoldOut(by=row["held_by"], at=row["held_at"]) if row["held_at"] is not None else None,
         media={kind: found.get(kind, PENDING) for kind in MediaKind},
     )
+
+
+def _suppressed(row: Row) -> SuppressedOut | None:
+    if row["suppressed"] is None:
+        return None
+    return SuppressedOut(why=row["suppressed"], by=row["suppressed_by"])
 
 
 def claim_of(row: Row, now: datetime) -> ClaimOut | None:

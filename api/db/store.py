@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from api.db.alerts import AlertStore
 from api.db.audit import AuditLog
@@ -16,6 +16,7 @@ from api.db.outbound import OutboundStore
 from api.db.people import PeopleStore
 from api.db.retention import RetentionStore
 from api.db.session import Database, News, Publish
+from api.db.suppress import Limits
 from api.settings import Settings
 
 Clock = Callable[[], datetime]
@@ -54,7 +55,8 @@ async def open_store(
     database = Database(settings.database, publish, settings.busy_s)
     try:
         await database.migrate()
-        alerts, audit = AlertStore(database, clock), AuditLog(database, clock)
+        limits = Limits(timedelta(seconds=settings.cooldown_s), settings.budget_per_hour)
+        alerts, audit = AlertStore(database, clock, limits), AuditLog(database, clock)
         life = LifeStore(database, alerts, audit, clock)
         yield Store(
             database,
@@ -65,7 +67,7 @@ async def open_store(
             life,
             HandoverStore(database, life, audit, clock),
             audit,
-            OutboundStore(database, clock),
+            OutboundStore(database, audit, clock),
         )
     finally:
         await database.close()

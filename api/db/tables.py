@@ -136,10 +136,14 @@ alerts = Table(
     Column("held_at", UtcDateTime),  # null: its evidence goes when its time is over
     Column("held_by", String(64)),
     Column("kept_from", UtcDateTime),  # from when its age counts; null: no pass has seen it yet
+    Column("suppressed", String(16)),  # why it is not put before people; null: it is
+    Column("suppressed_by", Uuid),  # the alert that it repeats
     Column("claimed_by", String(64)),  # who works on it, unless that was too long ago (api/db/rows.py)
     Column("claimed_at", UtcDateTime),
     Column("claim_used_at", UtcDateTime),  # when its holder last did something with it
     Index("ix_alerts_kept_from", "kept_from"),
+    Index("ix_alerts_incident", "camera_id", "rule", "zone", "opened_at"),
+    Index("ix_alerts_received_at", "received_at"),
     Index("ix_alerts_camera_id_arrival", "camera_id", "arrival"),
     Index("ix_alerts_camera_id_rule_phase", "camera_id", "rule", "phase"),
     Index("ix_alerts_opened_at", "opened_at"),

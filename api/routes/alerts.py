@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -14,10 +15,12 @@ from api.db.cursor import BadCursor
 from api.deps import AlertDep, PersonDep, Service, ServiceDep, require_person
 from api.schemas import AlertDetail, AlertPage, MediaKind, MediaState, Slug, Verdict
 from api.schemas_audit import What
+from api.schemas_desk import LoadOut
 from detector.types import Phase, Severity
 
 router = APIRouter(prefix="/alerts", tags=["alerts"], dependencies=[Depends(require_person)])
 
+Suppressed = Literal["no", "only", "any"]
 VerdictFilter = Literal["none"] | Verdict
 
 
@@ -43,14 +46,21 @@ def _filter(
 async def list_alerts(
     service: ServiceDep,
     wanted: Annotated[AlertFilter, Depends(_filter)],
+    suppressed: Suppressed = "no",
     limit: Annotated[int, Query(ge=1, description="More than 200 is taken as 200")] = 50,
     cursor: Annotated[str | None, Query(max_length=100)] = None,
 ) -> AlertPage:
     """Alerts, newest arrival first; `next` of a page is the `cursor` of the following one."""
     try:
-        return await service.store.alerts.page(wanted, limit, cursor)
+        return await service.store.alerts.page(replace(wanted, suppressed=suppressed), limit, cursor)
     except BadCursor as error:
         raise HTTPException(422, f"cursor: {error}") from error
+
+
+@router.get("/load", operation_id="getLoad")
+async def get_load(service: ServiceDep, session: PersonDep) -> LoadOut:
+    """What the desk was shown in the last hour against its budget, and how many were suppressed."""
+    return await service.store.alerts.load(session.user.cameras)
 
 
 @router.get("/{alert_id}", operation_id="getAlert")

@@ -42,7 +42,7 @@ async def change_target(
 async def remove_target(target_id: int, service: ServiceDep, session: PersonDep) -> None:
     """Remove a target with all that waits for it."""
     try:
-        await service.store.outbound.remove(target_id)
+        await service.store.outbound.remove(target_id, session.user.name)
     except UnknownTarget:
         raise _unknown() from None
     log.info("outbound target removed id=%d by=%s", target_id, session.user.name)

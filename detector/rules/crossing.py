@@ -16,7 +16,7 @@ from detector.errors import ConfigError
 from detector.lines import ON, RIGHT, Line
 from detector.persons import Persons
 from detector.rules.base import History, Summary, Timing, View
-from detector.rules.plain import PlainRule, finding_of, ground_speed, seen_now, summary_of
+from detector.rules.plain import PlainRule, finding_of, paces, seen_now, summary_of
 from detector.types import Finding, Phase, Severity
 from detector.zones import Corner
 
@@ -80,7 +80,7 @@ class Crossing(PlainRule):
         """Give one finding per person who is on the way over the line, until it is sure."""
         obs, t = view.obs, view.obs.stamp.t
         self._walkers = {who: one for who, one in self._walkers.items() if t - one.t <= _MEMORY_S}
-        seen, pace = seen_now(obs), np.hypot(*ground_speed(obs).T)
+        seen, pace = seen_now(obs), paces(obs)
         spots = obs.feet.astype(np.float64) / (obs.stamp.width, obs.stamp.height)
         findings = []
         for row, who in enumerate(self._persons.step(obs)):

@@ -13,7 +13,7 @@ import numpy as np
 from detector.errors import check_range
 from detector.persons import Persons
 from detector.rules.base import History, Summary, Timing, View
-from detector.rules.plain import PlainRule, finding_of, ground_speed, inside, name_of, summary_of
+from detector.rules.plain import PlainRule, finding_of, inside, name_of, paces, summary_of
 from detector.types import Finding, Phase, Severity
 from detector.zones import Zone
 
@@ -66,7 +66,7 @@ class Loitering(PlainRule):
         """Give one finding per person whose stay goes on."""
         obs, t = view.obs, view.obs.stamp.t
         self._stays = {who: stay for who, stay in self._stays.items() if self._goes_on(stay, t)}
-        here, speed = inside(self._zone, obs), np.hypot(*ground_speed(obs).T)
+        here, speed = inside(self._zone, obs), paces(obs)
         findings = []
         for row, who in enumerate(self._persons.step(obs)):
             stay = self._stays.get(who)

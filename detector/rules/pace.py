@@ -17,7 +17,16 @@ from detector.errors import check_range
 from detector.lines import Line
 from detector.persons import Persons
 from detector.rules.base import History, Summary, Timing, View
-from detector.rules.plain import PlainRule, finding_of, ground_speed, inside, name_of, seen_now, summary_of
+from detector.rules.plain import (
+    PlainRule,
+    finding_of,
+    ground_speed,
+    inside,
+    name_of,
+    paces,
+    seen_now,
+    summary_of,
+)
 from detector.types import F64, Fact, Finding, Observation, Phase, Severity
 from detector.zones import Zone
 
@@ -116,8 +125,7 @@ class Running(_Pace):
         super().__init__(timing, asdict(params), zone, params.min_pace_bh_s)
 
     def _speeds(self, obs: Observation) -> F64:
-        pace: F64 = np.hypot(*ground_speed(obs).T)
-        return pace
+        return paces(obs)
 
     def _verb(self, phase: Phase) -> str:
         return "ran" if phase is Phase.CLOSED else "has run"

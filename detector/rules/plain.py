@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from detector.calibration import BODY_M
 from detector.rules.base import History, Summary, Timing
 from detector.types import F32, F64, I64, Fact, Finding, Mask, Observation, Severity
 from detector.zones import Zone
@@ -57,10 +58,17 @@ def seen_now(obs: Observation) -> Mask:
 
 
 def ground_speed(obs: Observation) -> F64:
-    """Give the velocities over the ground, body heights a second: (n, 2)."""
+    """Give the velocities over the ground, body heights a second along the picture's axes: (n, 2)."""
     speed = obs.tracks.velocity.astype(np.float64) / obs.body_px.astype(np.float64)[:, None]
     speed[:, 1] *= obs.depth_gain
     return speed
+
+
+def paces(obs: Observation) -> F64:
+    """Give how fast people go over the ground, body heights a second: (n,). Exact on a calibrated camera."""
+    speed = ground_speed(obs) if obs.ground is None else obs.ground.velocity_m_s / BODY_M
+    pace: F64 = np.hypot(*speed.T)
+    return pace
 
 
 def around(boxes: F32) -> Rect:

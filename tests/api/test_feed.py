@@ -56,7 +56,7 @@ async def test_a_new_listener_hears_what_comes_after(api: Api) -> None:
 
 
 async def test_a_listener_that_was_cut_gets_what_it_missed(api: Api) -> None:
-    """With the last number it saw, a listener gets each missed alert once, in order, then the live ones."""
+    """With the last number it saw, a listener gets each missed alert once, in order, then the live ones. (API-10)"""
     for number in range(15):
         await api.send(number)
     reader = Reader(_respond(api, last=5))
@@ -89,7 +89,7 @@ async def test_changes_during_the_catch_up_come_once(api: Api) -> None:
 
 @pytest.mark.parametrize("last", [0, 99_999])
 async def test_a_listener_too_far_behind_is_told_to_reload(api: Api, last: int) -> None:
-    """More missed than the limit, or a number that was never given: `reload`, not a silent hole."""
+    """More missed than the limit, or a number that was never given: `reload`, not a silent hole. (API-10)"""
     one = AlertNews(1, (await _stored(api)).alert)
 
     async def many(_change: int, limit: int) -> list[AlertNews]:

@@ -119,7 +119,7 @@ RANK = {"viewer": 0, "scoped_viewer": 0, "operator": 1, "scoped": 1, "admin": 2}
 
 
 async def test_the_matrix_of_routes_roles_and_cameras(api: Api) -> None:
-    """Every route and role on an own and on another camera: 403 by role, 404 by scope, else done; the table is logged (SEC-06)."""
+    """Every route and role on an own and on another camera: 403 by role, 404 by scope, else done; all logged (SEC-06)."""
     await two_cameras(api)
     clients = {name: await person(api, name) for name in PEOPLE}
     log.info(f"{'route':44} " + " ".join(f"{name:>15}" for name in PEOPLE) + "   (own/other's camera)")

@@ -133,7 +133,7 @@ def test_hovering_at_min_people_is_one_alert() -> None:
 def test_one_gathering_is_one_alert_whatever_ids_do(
     seed: int, swaps: float, renames: float, misses: float
 ) -> None:
-    """Swapped ids, new ids and missed detections in a standing group of six leave it one alert."""
+    """Swapped ids, new ids and missed detections in a standing group of six leave it one alert, if a late one."""
     random = np.random.default_rng(seed)
     ids = list(range(1, 7))
     places = circle_of(6, apart=70)
@@ -152,7 +152,7 @@ def test_one_gathering_is_one_alert_whatever_ids_do(
 
     alerts = play(crowd, 40)
     assert [a.phase for a in alerts if a.phase is not Phase.UPDATED] == [Phase.OPENED, Phase.CLOSED]
-    assert alerts[0].t < 9
+    assert alerts[0].t < 15, "three times hold_s, though a new id comes more than every other second"
 
 
 def test_changed_ids_are_counted() -> None:
@@ -319,7 +319,7 @@ def flow(*, per_s: float, both_ways: bool, seed: int, until_s: float) -> Crowd:
 @pytest.mark.parametrize("both_ways", [True, False])
 def test_people_who_pass_through_are_no_gathering(both_ways: bool, seed: int) -> None:
     """A dense stream of pedestrians, one way or both, is neither a gathering nor a moving group."""
-    crowd = flow(per_s=1.5, both_ways=both_ways, seed=seed, until_s=60)
+    crowd = flow(per_s=2.5, both_ways=both_ways, seed=seed, until_s=60)
     assert play(crowd, 60, GatheringParams(), None, fps=2.5) == []
 
 

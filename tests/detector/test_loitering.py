@@ -54,6 +54,14 @@ def test_a_step_outside_is_forgiven(fps: float) -> None:
     assert alerts[0].t == pytest.approx(4.0, abs=2 / fps)  # the tracker tells a person at their second hit
 
 
+def test_a_second_outside_is_another_stay() -> None:
+    """Seen outside for longer than the grace, a stay is over, though a person may be unseen for longer than that."""
+    rule = Loitering(FOUR, YARD)
+    alerts = opened(play(rule, lambda t: [OUT if 3 <= t < 4 else IN], 12))
+    assert [a.started_t for a in alerts] == [4.0]
+    assert [a.t for a in alerts] == [8.0]
+
+
 @pytest.mark.parametrize("hide", ["hide=4-4.5", "low=4-5@0.2"])
 def test_a_short_miss_does_not_restart_the_time(hide: str) -> None:
     """A person missed for half a second, or seen weakly, is one alert at the time it would have been (TRK-07)."""

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.people import BODY_PX, HEIGHT, WIDTH, Person, observation
 from support.rules import RATES, opened, play, watch
 
+from detector.calibration import BODY_M
 from detector.errors import ConfigError
 from detector.lines import Line
 from detector.rules.base import View
 from detector.rules.pace import Running, RunningParams, WrongWay, WrongWayParams
-from detector.types import Alert
+from detector.types import Alert, Ground
 from detector.zones import Zone
 
 LANE = Zone("lane", ((0.0, 0.4), (1.0, 0.4), (1.0, 0.7), (0.0, 0.7)))
@@ -93,6 +96,15 @@ def test_a_new_id_is_the_same_runner() -> None:
         return [Person(1 + int(t), 200 + 30 * t, 500, 200)]
 
     assert len(opened(play(Running(RunningParams()), crowd, 6))) == 1
+
+
+def test_on_a_calibrated_camera_metres_count() -> None:
+    """Where the floor is known in metres, a body height is BODY_M of it, whatever the picture looks like."""
+    obs = observation(0.0, [Person(1, 640, 500, 10.0), Person(2, 640, 500, 500.0)])
+    speed = np.array([[0.0, 1.7 * BODY_M], [0.5, 0.5]])
+    calibrated = replace(obs, ground=Ground(np.zeros((2, 2)), speed))
+    assert [f.track_ids for f in Running(RunningParams()).step(View(calibrated, {}))] == [(1,)]
+    assert [f.track_ids for f in Running(RunningParams()).step(View(obs, {}))] == [(2,)]
 
 
 @pytest.mark.parametrize("fps", RATES)

@@ -18,6 +18,36 @@ export const REASONS = [
 export const REASON = Object.fromEntries(REASONS);
 export const PHASE = { opened: "Ongoing", updated: "Ongoing", closed: "Ended" };
 export const HISTORY = { opened: "Opened", updated: "Changed", closed: "Ended" };
+export const DEED = {
+  claimed: "Claimed",
+  taken_over: "Taken over",
+  released: "Released",
+  handed_over: "Handed over",
+  reopened: "Reopened",
+  note: "Note",
+  held: "Evidence held",
+  hold_ended: "Hold ended",
+};
+export const AUDIT = {
+  login: "Login",
+  login_refused: "Login refused",
+  logout: "Log-out",
+  password: "Password",
+  view: "View of evidence",
+  download: "Download",
+  verdict: "Verdict",
+  claim: "Claim",
+  take_over: "Take-over",
+  release: "Release",
+  reopen: "Reopened",
+  note: "Note",
+  hand_over: "Hand-over",
+  take_hand_over: "Hand-over taken",
+  hold: "Hold",
+  hold_ended: "Hold ended",
+  deletion: "Deletion",
+  configuration: "Configuration",
+};
 export const CAMERA_STATE = { starting: "Starting", online: "Online", offline: "Offline", ended: "Ended", removed: "Removed" };
 
 const LABELS = {
