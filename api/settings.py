@@ -54,6 +54,11 @@ class Settings(BaseSettings):
     keep_high_factor: Annotated[float, Field(ge=1, le=100)] = 3  # but never for a false alert
     believe_clock: bool = False  # a person says: the clock is right, though it was more than a year away
 
+    outbound_private: bool = False  # targets outside may have private and loopback addresses
+    public_url: Annotated[str, Field(pattern=r"^(https?://[^\s#?]+)?$", max_length=200)] = (
+        ""  # of the console, for links
+    )
+
     @property
     def database(self) -> URL:
         """The database's address with its async driver; raises ConfigError."""

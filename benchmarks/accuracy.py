@@ -1,4 +1,4 @@
-"""How well people are found and followed, on whatever labelled sequences lie in the data folder.
+"""How well people are found and followed, and who is together, on whatever labelled sets lie in the data folder.
 
 Pictures go the product's own way: PyAV, `Frame`, `OnnxDetector`, `Tracker`. Others' trackers get the same
 detections in the same run. TrackEval is the referee; all that `Tracker.step` returns counts, guesses too.
@@ -8,19 +8,22 @@ Every 2nd and 4th picture alone is measured as well: a camera among many is look
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from benchmarks import sequences
+from benchmarks.gathering_figures import Study
 from benchmarks.mot import Labels, Scores, score
 from benchmarks.peers import Peer, peers
-from benchmarks.report import Figure, Report
+from benchmarks.report import Figure, Report, commit, machine
 from benchmarks.sequences import Recording
+from benchmarks.tables import find_tables
 from detector.boxes import iou
 from detector.errors import ConfigError
 from detector.tracker import Tracker
@@ -40,8 +43,8 @@ def accuracy(
     network: str = "yolov8n",
     options: DetectorOptions | None = None,
     console: Console | None = None,
-) -> Report:
-    """Measure detection and tracking on the sequences in `data_dir`; progress is drawn on `console`.
+) -> AccuracyReport:
+    """Measure what there is in `data_dir`; progress is drawn on `console`.
 
     `only` holds dotted beginnings of figure names ("tracking", "tracking.tud_campus"); None is all of them.
     Raises ConfigError (no data, no such part, peers not installed), ModelError, SourceError.
@@ -53,28 +56,68 @@ def accuracy(
         for part in (("detection", "tracking") if sequence.has_pictures else ("tracking",))
         if _chosen(f"{part}.{sequence.name}", only)
     ]
-    if not parts:
-        known = ", ".join(sequence.name for sequence in found)
+    tables = find_tables(data_dir)
+    wanted = [table for table in tables if _chosen(table.name, only)]
+    if not parts and not wanted:
+        _say_nothing(data_dir, only, [*(sequence.name for sequence in found), *(one.name for one in tables)])
+    figures: list[Figure] = []
+    studies: list[Study] = []
+    with Progress(console=console, transient=True) as progress:
+        figures += _sequences(parts, network, options, progress)
+        for table in wanted:
+            task = progress.add_task(table.data, total=None)
+            result = table.measure(partial(_show, progress, task))
+            figures += result.figures
+            studies += result.studies
+    return AccuracyReport(figures, machine(), commit(), studies)
+
+
+@dataclass(frozen=True, slots=True)
+class AccuracyReport(Report):
+    """Figures, and what the report page draws."""
+
+    studies: Sequence[Study] = ()
+
+
+def _say_nothing(data_dir: Path, only: set[str] | None, known: Sequence[str]) -> NoReturn:
+    if not known:
         raise ConfigError(
-            "nothing to measure", where="only", wanted=f"detection or tracking, of {known}", got=str(only)
-        )
+            "no labelled sequence", where=str(data_dir),
+            wanted="FOLDER/annotations/*.xml beside a video, SET/FOLDER/{det,gt}*.txt, or a set of groups", got="none",
+            todo="Put data there in that layout (benchmarks/sequences.py and tables.py tell it), or set WATCHPOST_DATA",
+        )  # fmt: skip
+    raise ConfigError(
+        "nothing to measure",
+        where="only",
+        wanted=f"detection, tracking, pairs, groups, gathering or handoff, of {', '.join(known)}",
+        got=str(only),
+    )
+
+
+def _sequences(
+    parts: Sequence[tuple[str, sequences.Sequence]],
+    network: str,
+    options: DetectorOptions | None,
+    progress: Progress,
+) -> list[Figure]:
+    """Measure detection and tracking."""
+    if not parts:
+        return []
     others = peers()  # before the long work: they may not be installed
     detector = None
     if any(sequence.has_pictures for _, sequence in parts):
         card = load_card(network)
         detector = OnnxDetector(card, network_path(card), options or DetectorOptions())
     figures: list[Figure] = []
-    with Progress(console=console, transient=True) as progress:
-        for sequence in dict.fromkeys(sequence for _, sequence in parts):
-            task = progress.add_task(sequence.data, total=None)
-            seen = partial(_show, progress, task)
-            recording = sequences.load(sequence, detector, seen)
-            if ("detection", sequence) in parts:
-                figures += _detection(sequence, recording)
-            if ("tracking", sequence) in parts:
-                figures += _tracking(sequence, recording, others)
-            progress.update(task, completed=1, total=1)
-    return Report.of(figures)
+    for sequence in dict.fromkeys(sequence for _, sequence in parts):
+        task = progress.add_task(sequence.data, total=None)
+        recording = sequences.load(sequence, detector, partial(_show, progress, task))
+        if ("detection", sequence) in parts:
+            figures += _detection(sequence, recording)
+        if ("tracking", sequence) in parts:
+            figures += _tracking(sequence, recording, others)
+        progress.update(task, completed=1, total=1)
+    return figures
 
 
 def _show(progress: Progress, task: TaskID, done: int, total: int) -> None:

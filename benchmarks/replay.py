@@ -3,6 +3,7 @@
 The reader, the network and the scene are those of the worker; only the board is replaced, by one that judges
 each picture before the next is decoded. Nothing of the wall clock enters: `at` counts from
 1970-01-01T00:00:00Z, and the run's id comes from the hashes of file, configuration and network.
+Tracks that were stored on the way can be judged again, without network and pictures.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from uuid import UUID, uuid5
 import av
 
 from api.schemas import AlertIn, CameraState, Stages
+from benchmarks.tracks_file import Origin, TracksWriter, read_origin, read_tracks
 from detector.errors import ConfigError, SourceUnreadable, StorageError
-from detector.scene import Scene
+from detector.scene import Judgement, Scene
 from detector.types import Alert
 from models.fetch import sha256
 from streams.analysis import Run
@@ -67,82 +69,146 @@ class Replayed:
         return told
 
 
-def replay(video: Path, site: Site, camera_id: str | None, out: Path, progress: Progress) -> Replayed:
+def replay(
+    video: Path,
+    site: Site,
+    camera_id: str | None,
+    out: Path,
+    progress: Progress,
+    tracks_out: Path | None = None,
+) -> Replayed:
     """Judge every picture of `video` by the rules of one of the site's cameras and write `out`.
 
-    Raises ConfigError, ModelError, SourceUnreadable, StorageError.
+    `tracks_out`: where the tracks go that the rules saw. Raises ConfigError, ModelError, SourceUnreadable,
+    StorageError.
     """
     camera = _camera_of(site, camera_id, video)
     source_sha256 = _hash_of(Path(camera.address.url))
     detector = build_detector(site)
-    seed = f"{source_sha256} {site.config_hash} {detector.model_sha256} {camera.id}"
-    run = Run(
-        run_id=uuid5(_NAMESPACE, seed),
+    started = time.perf_counter()
+    origin = Origin(
+        source={"file": video.name, "sha256": source_sha256},
         network=detector.card.name,
         model_sha256=detector.model_sha256,
         provider=detector.provider,
+        n_declared=_n_pictures(Path(camera.address.url)),
+        n_decoded=0,
+    )
+    told = _Told(camera, _run_of(origin, site, camera))
+    judge = _Judge(told, detector, origin.n_declared, progress)
+    health = judge.watch()
+    origin.source.update(width=health.width, height=health.height)
+    origin = replace(origin, n_decoded=health.n_decoded)
+    _write(_document(origin, told), out)
+    if tracks_out is not None:
+        judge.tracks.write(origin, tracks_out)
+    return _replayed(origin, told, time.perf_counter() - started, health.t)
+
+
+def replay_tracks(tracks: Path, site: Site, camera_id: str | None, out: Path, progress: Progress) -> Replayed:
+    """Judge stored tracks by the rules of one of the site's cameras and write `out`.
+
+    With the configuration that the tracks were written with, `out` has the same bytes as that replay's.
+    Raises ConfigError, StorageError.
+    """
+    camera = _camera_of(site, camera_id, tracks)
+    started, t = time.perf_counter(), 0.0
+    origin = read_origin(tracks)
+    told = _Told(camera, _run_of(origin, site, camera))
+    for stamp, people in read_tracks(tracks, camera.id):
+        told.judged(told.scene.follow(stamp, people))
+        progress("pictures", told.n_pictures, max(origin.n_declared, told.n_pictures))
+        t = stamp.t
+    told.end()
+    _write(_document(origin, told), out)
+    return _replayed(origin, told, time.perf_counter() - started, t)
+
+
+def _run_of(origin: Origin, site: Site, camera: Camera) -> Run:
+    """The run's id follows from file, configuration, network and camera: the same input, the same run."""
+    seed = f"{origin.source['sha256']} {site.config_hash} {origin.model_sha256} {camera.id}"
+    return Run(
+        run_id=uuid5(_NAMESPACE, seed),
+        network=origin.network,
+        model_sha256=origin.model_sha256,
+        provider=origin.provider,
         config_hash=site.config_hash,
     )
-    started = time.perf_counter()
-    judge = _Judge(camera, run, detector, progress)
-    health = judge.watch()
-    document = {
-        "source": {
-            "file": video.name,
-            "sha256": source_sha256,
-            "width": health.width,
-            "height": health.height,
-        },
-        "camera_id": camera.id,
-        "run_id": str(run.run_id),
-        "network": run.network,
-        "model_sha256": run.model_sha256,
-        "config_hash": run.config_hash,
-        "n_pictures": judge.n_pictures,
-        "n_declared": judge.n_declared,
-        "n_decoded": health.n_decoded,
-        "alerts": judge.alerts,
+
+
+class _Told:
+    """What one camera's rules said so far, as on the wire."""
+
+    def __init__(self, camera: Camera, run: Run) -> None:
+        self.n_pictures = 0
+        self.alerts: list[dict[str, Any]] = []
+        self.camera, self.run = camera, run
+        self.scene = Scene(camera.id, run.run_id, camera.build_rules(), calibration=camera.ground)
+
+    def judged(self, judgement: Judgement) -> None:
+        """Take what came of a picture."""
+        self.n_pictures += 1
+        self._tell(judgement.alerts)
+
+    def end(self) -> None:
+        """Close what is open."""
+        self._tell(self.scene.end("source ended"))
+
+    def _tell(self, alerts: list[Alert]) -> None:
+        for alert in alerts:
+            stages = Stages(captured_at=alert.at, judged_at=alert.at, stored_at=alert.at)
+            wire = AlertIn.of(alert, self.run.provenance(alert, self.camera.masks.version), stages)
+            self.alerts.append(wire.model_dump(mode="json"))
+
+
+def _document(origin: Origin, told: _Told) -> dict[str, Any]:
+    return {
+        "source": origin.source,
+        "camera_id": told.camera.id,
+        "run_id": str(told.run.run_id),
+        "network": told.run.network,
+        "model_sha256": told.run.model_sha256,
+        "config_hash": told.run.config_hash,
+        "n_pictures": told.n_pictures,
+        "n_declared": origin.n_declared,
+        "n_decoded": origin.n_decoded,
+        "alerts": told.alerts,
     }
-    _write(document, out)
-    n_alerts = len({alert["alert_id"] for alert in judge.alerts})
-    return Replayed(judge.n_pictures, judge.n_declared, n_alerts, time.perf_counter() - started, health.t)
+
+
+def _replayed(origin: Origin, told: _Told, wall_s: float, stream_s: float) -> Replayed:
+    n_alerts = len({alert["alert_id"] for alert in told.alerts})
+    return Replayed(told.n_pictures, origin.n_declared, n_alerts, wall_s, stream_s)
 
 
 class _Judge(Board):
     """A board with nobody behind it: a picture that is put is judged at once, in the reader's own thread."""
 
-    def __init__(self, camera: Camera, run: Run, detector: Detector, progress: Progress) -> None:
+    def __init__(self, told: _Told, detector: Detector, n_declared: int, progress: Progress) -> None:
         super().__init__(lossless=True)
-        self.n_pictures = 0
-        self.alerts: list[dict[str, Any]] = []
-        self._camera, self._run, self._detector, self._progress = camera, run, detector, progress
-        self._scene = Scene(camera.id, run.run_id, camera.build_rules(), calibration=camera.ground)
-        self.n_declared = _n_pictures(Path(camera.address.url))
+        self.tracks = TracksWriter()
+        self._told, self._detector, self._n_declared, self._progress = told, detector, n_declared, progress
 
     def watch(self) -> CameraHealth:
         """Read the recording to its end. Raises SourceUnreadable."""
         clock = Clock(now=lambda: ORIGIN)
-        reader = Reader(self._camera, self, _NoRecorder(), lambda _health: None, Outside(clock=clock))
+        reader = Reader(self._told.camera, self, _NoRecorder(), lambda _health: None, Outside(clock=clock))
         reader.run(threading.Event())
         if reader.health.state is CameraState.OFFLINE:
             raise SourceUnreadable(reader.health.reason)
-        self._tell(self._scene.end("source ended"))
+        self._told.end()
         return reader.health
 
     def put(self, frame: Frame, stop: threading.Event) -> bool:
         """Judge a picture."""
         del stop
         detections = self._detector.detect([frame.for_network])[0]
-        self._tell(self._scene.step(frame.stamp, detections).alerts)
-        self.n_pictures += 1
-        self._progress("pictures", self.n_pictures, max(self.n_declared, self.n_pictures))
+        judgement = self._told.scene.step(frame.stamp, detections)
+        self._told.judged(judgement)
+        self.tracks.add(frame.stamp, judgement.tracks)
+        n = self._told.n_pictures
+        self._progress("pictures", n, max(self._n_declared, n))
         return True
-
-    def _tell(self, alerts: list[Alert]) -> None:
-        for alert in alerts:
-            stages = Stages(captured_at=alert.at, judged_at=alert.at, stored_at=alert.at)
-            wire = AlertIn.of(alert, self._run.provenance(alert, self._camera.masks.version), stages)
-            self.alerts.append(wire.model_dump(mode="json"))
 
 
 class _NoRecorder:

@@ -59,25 +59,19 @@ class Recording:
 
 
 def find_sequences(data_dir: Path) -> list[Sequence]:
-    """Give every sequence in `data_dir`, by path. Raises ConfigError if there is none."""
+    """Give every sequence in `data_dir`, by path."""
     found = []
     for xml in sorted(data_dir.glob("*/annotations/*.xml")):
         folder = xml.parent.parent
         videos = sorted(path for path in folder.iterdir() if path.suffix.lower() in VIDEOS)
         if videos and not xml.stem.endswith("-cropped"):
-            found.append(Sequence(_short(folder.name), folder.name, folder, xml, videos[0]))
+            found.append(Sequence(short_name(folder.name), folder.name, folder, xml, videos[0]))
     for truth in sorted(data_dir.glob("*/*/gt*.txt")):
         folder = truth.parent
         texts = sorted(folder.glob("det*.txt"))
         if texts:
             data = f"{folder.parent.name}/{folder.name}"
-            found.append(Sequence(_short(folder.name), data, folder, truth, texts[0]))
-    if not found:
-        raise ConfigError(
-            "no labelled sequence", where=str(data_dir),
-            wanted="FOLDER/annotations/*.xml beside a video, or SET/FOLDER/{det,gt}*.txt", got="neither",
-            todo="Put data there in that layout (benchmarks/sequences.py tells it), or set WATCHPOST_DATA",
-        )  # fmt: skip
+            found.append(Sequence(short_name(folder.name), data, folder, truth, texts[0]))
     return found
 
 
@@ -149,6 +143,6 @@ def _fps(stamps: list[Stamp]) -> float:
     return (len(stamps) - 1) / (stamps[-1].t - stamps[0].t)
 
 
-def _short(folder: str) -> str:
+def short_name(folder: str) -> str:
     """Give the name in figures: the folder's in lower case, without the year, _ for what is no letter."""
     return re.sub(r"[^a-z0-9]+", "_", re.sub(r"(19|20)\d\d", "", folder.lower())).strip("_")

@@ -61,13 +61,21 @@ class Scene:
 
     def step(self, stamp: Stamp, detections: Detections) -> Judgement:
         """Judge one picture. Raises ValueError for another camera's picture or time that does not grow."""
-        if stamp.camera_id != self._camera_id:
-            raise ValueError(f"Scene.step: wanted pictures of {self._camera_id!r}, got {stamp.camera_id!r}")
         alerts = self._begin(stamp)
         tracks = self._tracker.step(stamp, detections[detections.kinds == Kind.PERSON])
+        return self._judge(stamp, tracks, detections, alerts)
+
+    def follow(self, stamp: Stamp, tracks: Tracks) -> Judgement:
+        """Judge one picture whose people were followed elsewhere: stored tracks, another's tracker. As `step`.
+
+        What is no person is not stored with tracks, so rules about things find nothing.
+        """
+        return self._judge(stamp, tracks, Detections.empty(), self._begin(stamp))
+
+    def _judge(self, stamp: Stamp, tracks: Tracks, detections: Detections, alerts: list[Alert]) -> Judgement:
         tracks = tracks[tracks.kinds == Kind.PERSON]
         things = self._carried.step(stamp, detections, tracks)
-        observation = self._observe(stamp, tracks, things)
+        observation = self._observe(stamp, tracks, detections[detections.kinds != Kind.PERSON], things)
         view = View(
             observation, {link: grouper.step(observation) for link, grouper in self._groupers.items()}
         )
@@ -86,10 +94,9 @@ class Scene:
         """Close what is open with `end_reason` = reason ("source ended", "service stopped")."""
         return self._episodes.end(reason)
 
-    def _observe(self, stamp: Stamp, tracks: Tracks, things: Things) -> Observation:
+    def _observe(self, stamp: Stamp, tracks: Tracks, objects: Detections, things: Things) -> Observation:
         """Put people on the ground: in metres where that is known, else in body heights."""
-        feet = feet_of(tracks.boxes, stamp.width, stamp.height)
-        size = stamp.width, stamp.height
+        feet, size = feet_of(tracks.boxes, stamp.width, stamp.height), (stamp.width, stamp.height)
         ground: Ground | None = None
         if self._calibration is None:
             self._scale.step(tracks, stamp)
@@ -97,10 +104,12 @@ class Scene:
         else:
             body_px, gain = self._calibration.body_px(feet, *size), self._calibration.depth_gain(feet, *size)
             ground = self._calibration.place(feet, tracks.velocity, *size)
-        return Observation(stamp, tracks, feet, body_px, gain, ground, things)
+        return Observation(stamp, tracks, feet, body_px, gain, objects=objects, ground=ground, things=things)
 
     def _begin(self, stamp: Stamp) -> list[Alert]:
         """Check the stamp; at a new epoch close what is open and forget what was seen."""
+        if stamp.camera_id != self._camera_id:
+            raise ValueError(f"Scene.step: wanted pictures of {self._camera_id!r}, got {stamp.camera_id!r}")
         last, self._last = self._last, stamp
         if last is None:
             return []

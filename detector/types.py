@@ -150,7 +150,7 @@ class Ground(_Rows):
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the rules are given of one picture: people only, where they stand, how big a body is there.
+    """What the rules are given of one picture: people, where they stand, how big a body is there; things.
 
     On a calibrated camera a body height is `calibration.BODY_M` metres of floor, and `ground` is exact.
     """
@@ -160,6 +160,7 @@ class Observation:
     feet: F32  # (n, 2) x y px: bottom centre of each box, clamped into the picture
     body_px: F32  # (n,) height in px of a standing person at each foot point (the `bh` unit)
     depth_gain: F32  # (n,) how many sideways px one up-down px is worth on the ground there (1: from above)
+    objects: Detections = field(default_factory=Detections.empty)  # what is no person, as it was detected
     ground: Ground | None = None  # None: not calibrated
     things: Things = field(default_factory=Things.empty)  # what people carry
 

@@ -161,7 +161,7 @@ class Roster:
 
 def _judged_by(camera: Camera) -> tuple[object, ...]:
     """What a change of begins the judging anew."""
-    return camera.zones, camera.rules, camera.blind, camera.ground
+    return camera.zones, camera.lines, camera.rules, camera.blind, camera.ground
 
 
 def _same_pictures(before: Camera, after: Camera) -> bool:
@@ -171,6 +171,7 @@ def _same_pictures(before: Camera, after: Camera) -> bool:
         name=after.name,
         timezone=after.timezone,
         zones=after.zones,
+        lines=after.lines,
         rules=after.rules,
         blind=after.blind,
         ground=after.ground,

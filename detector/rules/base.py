@@ -9,8 +9,9 @@ from typing import Protocol
 
 from detector.errors import ConfigError, check_range
 from detector.groups import Group
-from detector.types import Fact, Finding, Observation, Phase, Series, Severity
+from detector.types import SEVERITY_ORDER, Fact, Finding, Observation, Phase, Series, Severity
 
+_STEPS = sorted(SEVERITY_ORDER, key=SEVERITY_ORDER.__getitem__)
 MAX_POINTS = 1000  # of a history; then every other point is dropped, so an hour and a minute cost the same
 
 
@@ -90,6 +91,11 @@ class Rule(Teller, Protocol):
     def reset(self) -> None:
         """Forget what was seen (a new epoch)."""
         ...
+
+
+def one_up(severity: Severity) -> Severity:
+    """Give the next higher severity; high stays high."""
+    return _STEPS[min(SEVERITY_ORDER[severity] + 1, len(_STEPS) - 1)]
 
 
 class History:

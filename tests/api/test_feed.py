@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
 from support.alerts import alert_in
 from support.api import Api
+from support.listening import Reader
 
 from api.db.session import AlertNews
 from api.feed import MAX_CATCH_UP, Feed, FeedResponse, Source
@@ -18,47 +17,6 @@ from detector.errors import StorageError
 from detector.types import Phase
 
 pytestmark = pytest.mark.anyio
-DEADLINE_S = 10
-
-
-class Reader:
-    """The far end of a stream: collects messages; can stop reading, leave, and be waited on."""
-
-    def __init__(self, response: FeedResponse, *, reads: bool = True) -> None:
-        self.chunks: list[bytes] = []
-        self.left = asyncio.Event()
-        self._more = asyncio.Event()
-        self._reads = reads
-        self.task = asyncio.create_task(response({"type": "http"}, self._receive, self._send))
-
-    async def _receive(self) -> dict[str, Any]:
-        await self.left.wait()
-        return {"type": "http.disconnect"}
-
-    async def _send(self, message: Any) -> None:
-        if not self._reads and self.chunks:
-            await asyncio.Event().wait()  # a full socket: the send never comes back
-        if message["type"] == "http.response.body":
-            self.chunks.append(message["body"])
-            self._more.set()
-
-    async def until(self, done: Callable[[Reader], bool]) -> None:
-        async with asyncio.timeout(DEADLINE_S):
-            while not done(self):
-                self._more.clear()
-                await self._more.wait()
-
-    async def end(self) -> None:
-        async with asyncio.timeout(DEADLINE_S):
-            await self.task
-
-    @property
-    def text(self) -> str:
-        return b"".join(self.chunks).decode()
-
-    @property
-    def ids(self) -> list[int]:
-        return [int(line[4:]) for line in self.text.split("\n") if line.startswith("id: ")]
 
 
 async def _yes() -> bool:

@@ -10,7 +10,7 @@ import pytest
 from support.site import camera, gathering, make_site, write_network
 
 from api.schemas import AlertIn
-from benchmarks.replay import ORIGIN, replay
+from benchmarks.replay import ORIGIN, replay, replay_tracks
 from detector.errors import ConfigError, SourceUnreadable, StorageError
 
 
@@ -108,3 +108,44 @@ def test_what_cannot_be_replayed_is_named(tmp_path, video, site):
     with pytest.raises(StorageError, match="cannot write"):
         replay(video, site, "gate", tmp_path / "no" / "out.json", quiet)
     assert not (tmp_path / "out.json").exists()
+
+
+def test_stored_tracks_give_the_same_bytes_as_their_video(tmp_path, video, site):
+    """Rules on stored tracks write what the replay wrote that stored them; twice stored, the same tracks."""
+    for name in ("a", "b"):
+        replay(video, site, None, tmp_path / f"{name}.json", quiet, tmp_path / f"{name}.jsonl")
+    assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
+    video.unlink()
+    told = []
+    done = replay_tracks(
+        tmp_path / "a.jsonl", site, None, tmp_path / "again.json", lambda *one: told.append(one)
+    )
+    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "a.json").read_bytes()
+    assert (done.n_pictures, done.n_alerts) == (140, 1)
+    assert told[-1] == ("pictures", 140, 140)
+
+
+def test_another_camera_judges_stored_tracks_by_its_own_rules(tmp_path, video, site):
+    """Stored tracks belong to no camera: one without rules says nothing of them, in a run of its own."""
+    replay(video, site, "yard", tmp_path / "a.json", quiet, tmp_path / "a.jsonl")
+    assert replay_tracks(tmp_path / "a.jsonl", site, "gate", tmp_path / "b.json", quiet).n_alerts == 0
+    runs = [json.loads((tmp_path / name).read_text())["run_id"] for name in ("a.json", "b.json")]
+    assert runs[0] != runs[1]
+
+
+def test_broken_tracks_are_named(tmp_path, video, site):
+    """What is no file of tracks, and the line that cannot be read; nothing is left behind."""
+    out = tmp_path / "out.json"
+    (tmp_path / "none.jsonl").write_text("{}\n")
+    with pytest.raises(ConfigError, match="not a file of tracks"):
+        replay_tracks(tmp_path / "none.jsonl", site, None, out, quiet)
+    with pytest.raises(ConfigError, match="No such file"):
+        replay_tracks(tmp_path / "gone.jsonl", site, None, out, quiet)
+    replay(video, site, "gate", tmp_path / "a.json", quiet, tmp_path / "a.jsonl")
+    lines = (tmp_path / "a.jsonl").read_text().splitlines()
+    (tmp_path / "cut.jsonl").write_text("\n".join([*lines[:3], lines[3][:40]]))
+    with pytest.raises(ConfigError, match="line 4"):
+        replay_tracks(tmp_path / "cut.jsonl", site, None, out, quiet)
+    assert not out.exists()
+    with pytest.raises(StorageError, match="cannot write the tracks"):
+        replay(video, site, "gate", out, quiet, tmp_path / "no" / "a.jsonl")
