@@ -59,11 +59,12 @@ def iou(a: F32, b: F32) -> F32:
 
 def iou64(a: F64, b: F64) -> F64:
     """Give the same as `iou`, for boxes that are float64 already."""
-    low = np.maximum(a[:, None, :2], b[:, :2])
-    size = np.minimum(a[:, None, 2:], b[:, 2:])
-    size -= low
-    np.maximum(size, 0.0, out=size)
-    common = size[..., 0] * size[..., 1]
+    # Axis by axis: whole rows of numbers are worked through faster than pairs.
+    common, down = (
+        np.maximum(np.minimum(a[:, None, k + 2], b[:, k + 2]) - np.maximum(a[:, None, k], b[:, k]), 0.0)
+        for k in (0, 1)
+    )
+    common *= down
     size_a, size_b = np.maximum(a[:, 2:] - a[:, :2], 0.0), np.maximum(b[:, 2:] - b[:, :2], 0.0)
     union = (size_a[:, 0] * size_a[:, 1])[:, None] + size_b[:, 0] * size_b[:, 1]
     union -= common
