@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import logging
+import re
 from typing import Any
 
 import httpx
@@ -15,7 +16,14 @@ from support.alerts import alert_in
 from support.api import PASSWORDS, QUICK, Api
 from support.listening import Reader
 
-from api.deps import require_person, visible_alert, visible_camera
+from api.deps import (
+    require_admin,
+    require_person,
+    require_reviewer,
+    require_session,
+    visible_alert,
+    visible_camera,
+)
 from api.feed import FeedResponse, Source
 from api.routes import feed as feed_route
 from api.schemas_people import Rights
@@ -116,8 +124,46 @@ ROUTES: list[tuple[str, str, Any, str]] = [  # method, path, body, who may: view
     ("POST", "/tokens", {"name": "w"}, "admin"),
     ("DELETE", "/tokens/nobody", None, "admin"),
     ("GET", "/audit", None, "admin"),
+    ("GET", "/outbound", None, "admin"),
+    ("POST", "/outbound", {}, "admin"),
+    ("PUT", "/outbound/77", {}, "admin"),
+    ("DELETE", "/outbound/77", None, "admin"),
+    ("POST", "/outbound/77/test", None, "admin"),
+    ("GET", "/outbound/77/log", None, "admin"),
 ]
+# Nothing of one camera is in their address; what they list is looked at below, and sessions in test_session.py.
+LISTS = {
+    ("GET", "/alerts"),
+    ("GET", "/alerts/load"),
+    ("POST", "/alerts/close"),
+    ("GET", "/cameras"),
+    ("GET", "/deletions"),
+    ("GET", "/feed"),
+    ("POST", "/handovers/*/taken"),
+    ("GET", "/session"),
+    ("DELETE", "/session"),
+    ("POST", "/session/password"),
+}
+_GUARDS = {require_session, require_person, require_reviewer, require_admin}
 RANK = {"viewer": 0, "scoped_viewer": 0, "operator": 1, "scoped": 1, "admin": 2}
+
+
+def _bare(path: str) -> str:
+    """A path with a star for whatever is a name or a number in it."""
+    return re.sub(r"\{\w+\}|nobody|\b77\b", "*", path.removeprefix("/api/v1"))
+
+
+async def test_a_new_route_is_in_the_matrix(api: Api) -> None:
+    """Every route that asks for a person is in the matrix or among the lists that are looked at one by one. (SEC-06)"""
+    known = {(method, _bare(path)) for method, path, _, _ in ROUTES} | LISTS
+    for context in iter_route_contexts(api.app.routes):
+        route = context.original_route
+        if not isinstance(route, APIRoute) or route.endpoint.__module__ == "api.routes.worker":
+            continue
+        asks = any(one.dependency in _GUARDS for one in route.dependencies) or bool(_needs(route) & _GUARDS)
+        for method in (context.methods or set()) - {"HEAD"}:
+            told = (method, _bare(context.path or ""))
+            assert not asks or told in known, f"{told} is in no test of who may do what"
 
 
 async def test_the_matrix_of_routes_roles_and_cameras(api: Api) -> None:
@@ -139,7 +185,9 @@ async def test_the_matrix_of_routes_roles_and_cameras(api: Api) -> None:
                 elif hidden:
                     wanted = {404}
                 else:
-                    wanted = {200, 201, 204, 409} | ({404} if "nobody" in path else set())
+                    wanted = {200, 201, 204, 409} | (
+                        {404, 422} if "nobody" in path or "outbound" in path else set()
+                    )
                 assert answer.status_code in wanted, f"{method} {url} as {name}: {answer.status_code}"
             shown.append("/".join(map(str, codes)))
         log.info(f"{method + ' ' + path:44} " + " ".join(f"{one:>15}" for one in shown))
@@ -154,6 +202,8 @@ async def test_lists_and_counts_hold_only_what_may_be_seen(api: Api) -> None:
         assert {item["camera_id"] for item in page["items"]} <= {OWN}
         assert page["next"] is None
     assert [one["camera_id"] for one in (await scoped.get("/cameras")).json()] == [OWN]
+    counts = [(await client.get("/alerts/load")).json()["shown"] for client in (scoped, admin)]
+    assert counts == [1, 2]
     for media in api.service.settings.media_dir.rglob("clip.mp4"):
         media.unlink()
     api.clock.pass_s(7200)

@@ -44,6 +44,20 @@ def test_two_operators_never_have_one_alert_unknowingly(open_screen, api, worker
         two.faults = [fault for fault in two.faults if "409" not in fault]  # the verdict that was refused
 
 
+def test_a_saved_clip_is_a_download_in_the_audit(open_screen, api, worker, evidence):
+    """The link saves the whole clip as a file, and the audit tells who did."""
+    alert_id = worker.send(1)
+    worker.send_media(alert_id, "clip")
+    with open_screen() as view, api.log_in("admin") as client:
+        view.open(f"#/alerts/{alert_id}")
+        view.log_in()
+        with view.page.expect_download() as saved:
+            view.page.get_by_role("link", name="Save the clip").click()
+        assert saved.value.path().read_bytes() == evidence["clip"]
+        lines = client.get("/api/v1/audit", params={"what": "download"}).json()["items"]
+        assert [(one["who"], one["about"]) for one in lines] == [("operator", alert_id)]
+
+
 def test_leaving_gives_back_what_opening_claimed(open_screen, api, worker):
     """Who only looked leaves the alert free; who claimed it by key keeps it."""
     alert_id = worker.send(1)

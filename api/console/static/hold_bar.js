@@ -1,6 +1,6 @@
 // Law: whether an alert's evidence is held, by whom and since when, and one key to hold or release it.
 
-import { ApiError } from "./api.js";
+import { ApiError, clipFileUrl } from "./api.js";
 import { announce, h, put } from "./dom.js";
 import { at } from "./format.js";
 import { keyCap } from "./keys.js";
@@ -25,11 +25,11 @@ export class HoldBar {
   }
 
   /** Show an AlertDetail. */
-  show({ hold }, zone) {
+  show({ hold, media, alert_id: alertId }, zone) {
     this.#hold = hold;
     this.#button.setAttribute("aria-pressed", String(Boolean(hold)));
     put(this.#button, hold ? "Release" : "Hold", keyCap("h"));
-    put(this.#words, hold ? [`Held by ${hold.by}, `, at(hold.at, zone), ": it stays whatever its age."] : ["Not held: it goes when its days are over."]);
+    put(this.#words, ...(hold ? [`Held by ${hold.by}, `, at(hold.at, zone), ": it stays whatever its age."] : ["Not held: it goes when its days are over."]), media.clip?.state === "ready" ? [" ", h("a", { class: "save-clip", href: clipFileUrl(alertId), download: true, text: "Save the clip" })] : []);
   }
 
   async #flip() {

@@ -35,7 +35,7 @@ function tie(role, scope) {
   follow();
 }
 
-export function usersPage({ store, me }) {
+export function usersPage({ me }) {
   const people = h("tbody");
   const tokens = h("ul", { class: "tokens" });
   const secret = h("div", { class: "secret panel", role: "alert", hidden: true });
@@ -81,6 +81,7 @@ export function usersPage({ store, me }) {
       run(async () => {
         const made = await api.addUser({ name: name.value, role: role.value, cameras: scope.value() });
         once(`One-time password of ${made.name}`, made.one_time_password, "Shown only now. It must be changed at the first login.");
+        put(adding);
         await read();
       });
     });
@@ -103,18 +104,16 @@ export function usersPage({ store, me }) {
   }
 
   async function read() {
-    const [users, known] = await Promise.all([api.users(), api.tokens()]);
+    const [users, known, cameras] = await Promise.all([api.users(), api.tokens(), api.cameras()]);
     if (ended) return;
-    const cameras = [...store.cameras.values()].sort((a, b) => a.name.localeCompare(b.name));
+    cameras.sort((a, b) => a.name.localeCompare(b.name));
     put(people, users.map((person) => row(person, cameras)));
-    put(adding, addForm(cameras));
+    if (!adding.children.length) put(adding, addForm(cameras)); // what is typed there stays
     put(tokens, known.map((token) => h("li", {}, h("strong", { text: token.name }), h("span", { class: "muted" }, "since ", at(token.created_at)), h("button", { class: "button quiet", type: "button", text: "End", "aria-label": `End the token of ${token.name}`, onclick: () => run(async () => (await api.endToken(token.name), await read())) }))));
   }
 
   put(people, h("tr", {}, h("td", {}, loading("Reading people …"))));
-  const start = () => run(read);
-  start();
-  if (!store.loaded) store.addEventListener("loaded", start, { once: true });
+  run(read);
   const head = ["Name", "Role", "Sees", "", ""].map((text) => h("th", { scope: "col", text }));
   return {
     node: h(
@@ -129,7 +128,6 @@ export function usersPage({ store, me }) {
     ),
     end() {
       ended = true;
-      store.removeEventListener("loaded", start);
     },
   };
 }
