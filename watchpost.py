@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
-from detector.errors import ConfigError, WatchError
+from detector.errors import ConfigError, SourceError, WatchError
 
 if TYPE_CHECKING:
     from api.db.store import Store
@@ -30,7 +32,11 @@ users_app = typer.Typer(no_args_is_help=True, help="Who may log in, and the work
 bench_app = typer.Typer(
     no_args_is_help=True, help="Benchmarks; each prints one table and, with --json, one object."
 )
+cameras_app = typer.Typer(no_args_is_help=True, help="Try a camera, find cameras.")
+app.add_typer(cameras_app, name="cameras")
+audit_app = typer.Typer(no_args_is_help=True, help="Who did what: the audit of the service.")
 app.add_typer(models_app, name="models")
+app.add_typer(audit_app, name="audit")
 app.add_typer(users_app, name="users")
 drill_app = typer.Typer(
     no_args_is_help=True, help="Drills: what happens when things go wrong, on this machine."
@@ -198,6 +204,74 @@ def replay(
     err.print(done.text())
 
 
+@cameras_app.command("test")
+def cameras_test(  # noqa: PLR0917  options of the command line have names
+    source: Annotated[str, typer.Argument(help="A camera's address, or a file.")],
+    user: Annotated[str, typer.Option(help="Its login.")] = "",
+    password: Annotated[
+        str,
+        typer.Option(help="Better in the environment, where it is not listed.", envvar="WATCHPOST_PASSWORD"),
+    ] = "",
+    seconds: Annotated[float, typer.Option(min=1, max=600, help="How long to look.")] = 10.0,
+    udp: Annotated[bool, typer.Option("--udp", help="RTSP over UDP.")] = False,
+    tls_ca_file: Annotated[Path | None, typer.Option(help="Trust this certificate.")] = None,
+    tls_verify: Annotated[bool, typer.Option(help="Refuse certificates that are not trusted.")] = True,
+    json_out: JsonOut = None,
+) -> None:
+    """Say in plain words what works and what does not about a camera."""
+    from dataclasses import asdict, replace
+
+    from benchmarks.report import write_json
+    from streams.probe import Mark, probe
+    from streams.source import address_of
+
+    address = replace(
+        address_of(source, user, password, Path.cwd()),
+        transport="udp" if udp else "tcp",
+        tls_verify=tls_verify,
+        tls_ca_file=tls_ca_file,
+    )
+    table, found = _table_console(json_out), []
+    table.print(address.shown, highlight=False, markup=False)
+    signs = {
+        Mark.GOOD: "[green]ok  [/green]",
+        Mark.NOTE: "[yellow]note[/yellow]",
+        Mark.BAD: "[red]bad [/red]",
+    }
+    for finding in probe(address, seconds):
+        found.append(finding)
+        table.print(f"{signs[finding.mark]} {finding.what:15} {escape(finding.said)}", highlight=False)
+    if json_out:
+        write_json({"camera": address.shown, "findings": [asdict(finding) for finding in found]}, json_out)
+    if any(finding.mark is Mark.BAD for finding in found):
+        raise typer.Exit(SourceError.exit_code)
+
+
+@cameras_app.command("discover")
+def cameras_discover(
+    seconds: Annotated[float, typer.Option(min=1, max=60, help="How long to wait for answers.")] = 5.0,
+    json_out: JsonOut = None,
+) -> None:
+    """List the ONVIF cameras that answer on this network."""
+    from dataclasses import asdict
+
+    from benchmarks.report import write_json
+    from streams.discovery import discover
+
+    devices = discover(seconds)
+    table = Table("address", "name", "hardware", "ONVIF service")
+    for one in devices:
+        table.add_row(one.host, escape(one.name), escape(one.hardware), escape(one.service))
+    console = _table_console(json_out)
+    console.print(
+        table
+        if devices
+        else "No ONVIF camera answered. Cameras answer only within their own network segment."
+    )
+    if json_out:
+        write_json({"cameras": [asdict(one) for one in devices]}, json_out)
+
+
 @models_app.command("fetch")
 def models_fetch(name: str) -> None:
     """Fetch a network's weights and export them to ONNX."""
@@ -239,12 +313,35 @@ def users_token(name: str, data_dir: DataDir = None) -> None:
     out.print(_with_store(data_dir, lambda store: create_worker_token(store, name)))
 
 
+@audit_app.command("verify")
+def audit_verify(
+    expect: Annotated[
+        str | None, typer.Option(help="NUMBER:HASH as printed before: that line must still be in the chain.")
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Walk the whole chain; exit code 1 and the first broken link when a line was changed or removed."""
+    from api.db.audit import told_link
+
+    link = told_link(expect) if expect else None
+    found = _with_store(data_dir, lambda store: store.audit.check(link))
+    if found.broken:
+        out.print(f"broken at {found.broken}")
+        raise typer.Exit(1)
+    out.print(
+        f"{found.n} lines, the chain holds; keep this elsewhere: {found.n}:{found.hash}", soft_wrap=True
+    )
+
+
 @bench_app.command("accuracy")
 def bench_accuracy(
     *,
     json_out: JsonOut = None,
     only: Annotated[
-        str, typer.Option(help="Comma list: detection, tracking, pairs, groups, gathering; or longer names.")
+        str,
+        typer.Option(
+            help="Comma list: detection, tracking, pairs, groups, gathering, handoff; or longer names."
+        ),
     ] = "",
     report_out: Annotated[
         Path | None,
@@ -326,6 +423,21 @@ def bench_throughput(
 
     with Bars() as show:
         report = throughput(video, rounds, show)
+    report.show(_table_console(json_out))
+    if json_out:
+        report.write(json_out)
+
+
+@bench_app.command("tracker")
+def bench_tracker(
+    json_out: JsonOut = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds, all in turn; medians are quoted.")] = 5,
+) -> None:
+    """What a picture costs the tracker at 20 and 60 boxes, beside `trackers` and ultralytics."""
+    from benchmarks.tracker_cost import tracker_cost
+
+    with Bars() as show:
+        report = tracker_cost(rounds, show)
     report.show(_table_console(json_out))
     if json_out:
         report.write(json_out)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -15,13 +16,32 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth import Guard
+from api.db.session import News, Publish
 from api.db.store import Clock, Store, open_store, utc_now
 from api.deps import Service
 from api.feed import Feed
 from api.media import MediaFolder
 from api.metrics import ApiMetrics, Measured
+from api.outbound.dispatch import Outbound
+from api.outbound.kinds import sender_of
+from api.outbound.reach import Reach
 from api.retention import Retention, open_storage
-from api.routes import alerts, cameras, console, deletions, feed, health, metrics, session, worker
+from api.routes import (
+    alerts,
+    audit,
+    cameras,
+    console,
+    deletions,
+    feed,
+    health,
+    life,
+    metrics,
+    outbound,
+    people,
+    session,
+    worker,
+)
+from api.schemas import MediaKind
 from api.settings import Settings
 from api.trusted import TrustedClock
 from detector.errors import StorageError
@@ -57,22 +77,41 @@ def create_app(
     _ = settings.database  # a wrong address is told now, not at the first request
     live = Feed()
     counts = ApiMetrics(live)
+    own_ports: set[int] = set()  # told by the server once it listens
+    reach = Reach(settings.outbound_private, own_ports)
 
     @asynccontextmanager
-    async def life(app: FastAPI) -> AsyncIterator[None]:
-        async with open_store(settings, clock=clock, publish=live.publish) as store:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        listeners: list[Publish] = [live.publish]
+
+        def publish(news: Sequence[News]) -> None:
+            for tell in listeners:
+                tell(news)
+
+        async with open_store(settings, clock=clock, publish=publish) as store:
             storage = await open_storage(settings, store)
             media = MediaFolder(storage, settings.picture_dir)
             retention = Retention(settings, store, storage, TrustedClock(clock, elapsed_s))
             await retention.begin()
+            out = Outbound(
+                store,
+                partial(sender_of, reach=reach, clock=clock),
+                clock,
+                lambda alert_id: storage.path(alert_id, MediaKind.SNAPSHOT),
+                settings.public_url,
+            )
+            listeners.append(out.ring)
             app.state.service = Service(
-                settings, store, live, media, Guard(store, clock), clock, counts, retention
+                settings, store, live, media, Guard(store, clock), clock, counts, retention, out, reach
             )
             beside = [
+                asyncio.create_task(out.run()),
                 asyncio.create_task(_tell_silent_workers(store, live)),
                 asyncio.create_task(retention.run()),
+                asyncio.create_task(store.audit.run()),
             ]
             yield
+            await _settle(store)
             live.close()
             for task in beside:
                 task.cancel()
@@ -83,7 +122,7 @@ def create_app(
     app = FastAPI(
         title="Watchpost",
         version="1",
-        lifespan=life,
+        lifespan=lifespan,
         openapi_url=f"{PREFIX}/openapi.json",
         docs_url=None,
         redoc_url=None,
@@ -91,6 +130,7 @@ def create_app(
         redirect_slashes=False,
     )
     app.state.feed = live
+    app.state.own_ports = own_ports
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Measured, metrics=counts)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
@@ -99,10 +139,16 @@ def create_app(
         session.open_router,
         session.router,
         worker.router,
+        life.router,
+        life.handovers_router,
         alerts.router,
+        people.router,
+        people.tokens_router,
+        audit.router,
         cameras.router,
         feed.router,
         deletions.router,
+        outbound.router,
         health.router,
     ):
         app.include_router(part, prefix=PREFIX)
@@ -110,6 +156,14 @@ def create_app(
     app.include_router(console.router)
     app.mount("/static", console.static_files)
     return app
+
+
+async def _settle(store: Store) -> None:
+    """Write what the audit still has to tell, before the end."""
+    try:
+        await store.audit.settle()
+    except StorageError as error:
+        log.error("the audit's last lines are not written error=%s", error.got)
 
 
 async def _tell_silent_workers(store: Store, live: Feed) -> None:

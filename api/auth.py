@@ -22,12 +22,16 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy.exc import IntegrityError
 
+from api.db.audit import Entry
 from api.db.people import SessionRow, User
 from api.db.store import Clock, Store
+from api.schemas_audit import What
+from api.schemas_people import PersonIn, Rights
 from detector.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
+COMMAND_LINE = "command line"  # who did it, in the audit; no user can be called so
 ROLES = ("viewer", "operator", "admin")
 SESSION_LIFE = timedelta(hours=12)
 TOKEN_PREFIX = "wp_"  # noqa: S105 - lets a leaked token be recognised
@@ -69,8 +73,22 @@ async def first_start(store: Store) -> str | None:
 
 async def add_with_one_time_password(store: Store, name: str, role: str) -> str:
     """Add a user with a random password to be changed at the first login; raises ConfigError."""
-    password = secrets.token_urlsafe(15)
+    password = _one_time()
     await create_user(store, name, password, role, must_change=True)
+    return password
+
+
+async def add_person(store: Store, person: PersonIn, by: str) -> str:
+    """The same for somebody with rights of their own, on behalf of an administrator; raises ConfigError."""
+    password = _one_time()
+    await _add(store, person, password, must_change=True, by=by)
+    return password
+
+
+async def reset_password(store: Store, name: str, by: str) -> str:
+    """A new random password, to be changed at the next login; ends all sessions. Raises ConfigError."""
+    password = _one_time()
+    await set_password(store, name, password, must_change=True, by=by)
     return password
 
 
@@ -83,27 +101,35 @@ async def create_user(
     if role not in ROLES:
         raise ConfigError("unknown role", where=f"user {name}", wanted=" or ".join(ROLES), got=repr(role))
     check_password(name, password)
+    person = PersonIn.model_validate({"name": name, "role": role})
+    await _add(store, person, password, must_change=must_change, by=COMMAND_LINE)
+
+
+async def _add(store: Store, person: PersonIn, password: str, *, must_change: bool, by: str) -> None:
+    rights = Rights(role=person.role, cameras=person.cameras)
     try:
-        await store.people.add(name, role, await _hash(password), must_change)
+        await store.people.add(person.name, rights, await _hash(password), must_change, by)
     except IntegrityError as error:
-        raise ConfigError("the name is taken", where=f"user {name}") from error
-    log.info("made user name=%s role=%s", name, role)
+        raise ConfigError("the name is taken", where=f"user {person.name}") from error
+    log.info("made user name=%s role=%s", person.name, person.role)
 
 
-async def set_password(store: Store, name: str, password: str, *, must_change: bool = False) -> None:
+async def set_password(
+    store: Store, name: str, password: str, *, must_change: bool = False, by: str = COMMAND_LINE
+) -> None:
     """Give a user a new password and end all sessions; raises ConfigError for an unknown name, a weak one."""
     user = await store.people.find(name)
     if user is None:
         raise ConfigError("no such user", where=f"user {name}")
     check_password(name, password)
-    await store.people.set_password(user.user_id, await _hash(password), must_change)
+    await store.people.set_password(user, await _hash(password), must_change, by)
     log.info("password changed name=%s", name)
 
 
-async def create_worker_token(store: Store, name: str) -> str:
+async def create_worker_token(store: Store, name: str, by: str = COMMAND_LINE) -> str:
     """A new token for a worker; the one it had before stops working. It cannot be shown again."""
     token = TOKEN_PREFIX + secrets.token_urlsafe(32)
-    await store.people.set_token(name, hash_token(token))
+    await store.people.set_token(name, hash_token(token), by)
     log.info("made worker token name=%s", name)
     return token
 
@@ -138,13 +164,14 @@ class Guard:
         self._throttle(name, address)
         user = await self._store.people.find(name)
         right = await _verify(user.password_hash if user else await _nobody(), password)
-        if user is None or not right:
+        if user is None or user.disabled or not right:
             self._failed(name, address)
+            self._tell_refused(user, address)
             log.warning("login refused name=%r address=%s", name, address)
             return None
         self._failures.pop((name, address), None)
         log.info("login name=%s address=%s", name, address)
-        return await self._new_session(user)
+        return await self._new_session(user, address)
 
     async def change_password(self, user: User, old: str, new: str, address: str) -> NewSession | None:
         """End every session of the user and open a new one, or None if `old` is wrong.
@@ -157,9 +184,9 @@ class Guard:
             return None
         if old == new:
             raise ConfigError("the new password is the old one", where=f"user {user.name}")
-        await set_password(self._store, user.name, new)
+        await set_password(self._store, user.name, new, by=user.name)
         changed = await self._store.people.find(user.name)
-        return await self._new_session(changed) if changed else None
+        return await self._new_session(changed, address) if changed else None
 
     async def session(self, token: str | None) -> SessionRow | None:
         """Whose session this cookie names. Raises StorageError."""
@@ -182,10 +209,22 @@ class Guard:
         self._workers[hashed] = (name, now + _TOKEN_MEMORY_S)
         return name
 
-    async def _new_session(self, user: User) -> NewSession:
+    def _tell_refused(self, user: User | None, address: str) -> None:
+        """Into the audit; a name that nobody has is left out, since it may be a password typed into the wrong field."""
+        told = Entry(user.name if user else "?", What.LOGIN_REFUSED, "", {"address": address})
+        if user is not None:
+            self._store.audit.queue(told)
+        else:
+            self._store.audit.look(told)  # once in a while: made-up names do not fill the audit
+
+    def forget_workers(self) -> None:
+        """A token has ended: ask the database again about every one."""
+        self._workers.clear()
+
+    async def _new_session(self, user: User, address: str) -> NewSession:
         token, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
         expires_at = self._clock() + SESSION_LIFE
-        await self._store.people.open_session(user.user_id, hash_token(token), csrf, expires_at)
+        await self._store.people.open_session(user, hash_token(token), csrf, expires_at, address=address)
         return NewSession(token, csrf, user)
 
     def _throttle(self, name: str, address: str) -> None:
@@ -223,6 +262,10 @@ def _nobody_hash() -> str:
 async def _nobody() -> str:
     """Checked when the name is unknown, so that the time taken does not tell which names exist."""
     return await asyncio.to_thread(_nobody_hash)
+
+
+def _one_time() -> str:
+    return secrets.token_urlsafe(15)
 
 
 async def _hash(password: str) -> str:

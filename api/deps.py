@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Depends, Header, HTTPException, Request
 
@@ -13,7 +14,10 @@ from api.db.store import Clock, Store
 from api.feed import Feed
 from api.media import MediaFolder
 from api.metrics import ApiMetrics
+from api.outbound.dispatch import Outbound
+from api.outbound.reach import Reach
 from api.retention import Retention
+from api.schemas import Slug
 from api.settings import Settings
 
 SESSION_COOKIE = "watchpost_session"
@@ -34,6 +38,8 @@ class Service:
     clock: Clock
     metrics: ApiMetrics
     retention: Retention
+    outbound: Outbound
+    reach: Reach
 
 
 def get_service(request: Request) -> Service:
@@ -76,6 +82,38 @@ async def require_reviewer(session: PersonDep) -> SessionRow:
 
 
 ReviewerDep = Annotated[SessionRow, Depends(require_reviewer)]
+
+
+async def require_admin(session: PersonDep) -> SessionRow:
+    """A person who may change the service itself, who may do what, and read the audit."""
+    if session.user.role != "admin":
+        raise HTTPException(403, "this needs the role admin")
+    return session
+
+
+AdminDep = Annotated[SessionRow, Depends(require_admin)]
+
+
+async def visible_alert(alert_id: UUID, session: PersonDep, service: ServiceDep) -> UUID:
+    """The id of an alert, unless it is of a camera that this person may not see: then there is no such alert.
+
+    Every route of people with an alert's id takes it from here (tests/api/test_scope.py).
+    """
+    cameras = session.user.cameras
+    if cameras is not None and not await service.store.alerts.is_of(alert_id, cameras):
+        raise HTTPException(404, "no such alert")
+    return alert_id
+
+
+async def visible_camera(camera_id: Slug, session: PersonDep) -> str:
+    """The id of a camera, unless this person may not see it: then there is no such camera."""
+    if not session.user.sees(camera_id):
+        raise HTTPException(404, "no such camera")
+    return camera_id
+
+
+AlertDep = Annotated[UUID, Depends(visible_alert)]
+CameraDep = Annotated[str, Depends(visible_camera)]
 
 
 async def require_worker(

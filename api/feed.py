@@ -30,14 +30,15 @@ class Message:
 
     change: int | None
     chunk: bytes
+    camera_id: str = ""  # whose it is; "": nobody's, for all
 
 
 def encode(item: News) -> Message:
     """Server-sent form of a piece of news."""
     if isinstance(item, AlertNews):
         text = f"id: {item.change}\nevent: alert\ndata: {item.alert.model_dump_json()}\n\n"
-        return Message(item.change, text.encode())
-    return Message(None, f"event: camera\ndata: {item.model_dump_json()}\n\n".encode())
+        return Message(item.change, text.encode(), item.alert.camera_id)
+    return Message(None, f"event: camera\ndata: {item.model_dump_json()}\n\n".encode(), item.camera_id)
 
 
 @dataclass(slots=True, eq=False)
@@ -102,13 +103,18 @@ class Feed:
         self._listeners.clear()
 
 
+def _all(_camera_id: str) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a stream gets what it missed, and whether it may go on."""
+    """Where a stream gets what it missed, whether it may go on, and of which cameras it may tell."""
 
     head: Callable[[], Awaitable[int]]
     changes_after: Callable[[int, int], Awaitable[list[AlertNews]]]
     may_go_on: Callable[[], Awaitable[bool]]
+    sees: Callable[[str], bool] = _all
 
 
 class FeedResponse(Response):
@@ -158,6 +164,8 @@ class FeedResponse(Response):
                 break
             if loop.time() - checked >= _CHECK_S:
                 checked = loop.time()
+            if message.camera_id and not self._source.sees(message.camera_id):
+                message = Message(None, b"")
             if not message.chunk and loop.time() - spoke >= self._feed.ping_s:
                 message = Message(None, b": ping\n\n")
             if message.chunk and (message.change is None or message.change > seen):

@@ -139,10 +139,10 @@ class AlertIn(Wire):
 
 
 class ZoneOut(Wire):
-    """A polygon of the camera's upright picture, corners 0-1."""
+    """A polygon of the camera's upright picture, corners 0-1; two corners are a line, from the first on."""
 
     name: Name
-    polygon: Annotated[list[Point], Field(min_length=3, max_length=64)]
+    polygon: Annotated[list[Point], Field(min_length=2, max_length=64)]
 
 
 class RuleOut(Wire):
@@ -161,7 +161,7 @@ class CameraIn(Wire):
     timezone: Name
     width: Annotated[int, Field(ge=0, le=20_000)]  # 0: not known before the first picture
     height: Annotated[int, Field(ge=0, le=20_000)]
-    zones: Annotated[list[ZoneOut], Field(max_length=100)]
+    zones: Annotated[list[ZoneOut], Field(max_length=200)]  # and lines
     rules: Annotated[list[RuleOut], Field(max_length=100)]
 
 
@@ -301,6 +301,58 @@ class VerdictOut(Wire):
     at: Utc
 
 
+class AlertStatus(StrEnum):
+    """How far people are with an alert."""
+
+    NEW = "new"
+    CLAIMED = "claimed"
+    CLOSED = "closed"  # it has a verdict
+
+
+class ClaimOut(Wire):
+    """Who works on an alert now. Without a sign of life of theirs it ends by itself."""
+
+    by: str
+    at: Utc
+    ends_at: Utc
+
+
+class Suppression(StrEnum):
+    """Why an alert is stored without being put before people."""
+
+    COOLDOWN = "cooldown"  # it repeats one that was shown shortly before
+    BUDGET = "budget"  # of low severity, when the desk was shown all it can take
+
+
+class SuppressedOut(Wire):
+    """An alert that is not put before people; `by` is the one that it repeats."""
+
+    why: Suppression
+    by: UUID | None
+
+
+class ActionKind(StrEnum):
+    """What a person did with an alert, beside giving a verdict."""
+
+    CLAIMED = "claimed"
+    TAKEN_OVER = "taken_over"
+    RELEASED = "released"
+    HANDED_OVER = "handed_over"
+    REOPENED = "reopened"
+    NOTE = "note"
+    HELD = "held"
+    HOLD_ENDED = "hold_ended"
+
+
+class ActionOut(Wire):
+    """One thing that a person did with an alert."""
+
+    kind: ActionKind
+    note: str
+    by: str
+    at: Utc
+
+
 class HoldOut(Wire):
     """Who keeps an alert's evidence from being removed."""
 
@@ -327,6 +379,9 @@ class AlertOut(Wire):
     reason: str
     received_at: Utc
     updated_at: Utc
+    status: AlertStatus
+    suppressed: SuppressedOut | None
+    claim: ClaimOut | None  # null: nobody works on it, or the claim has ended
     verdict: VerdictOut | None
     hold: HoldOut | None
     media: dict[MediaKind, MediaOut]
@@ -355,7 +410,8 @@ class AlertDetail(AlertOut):
     provenance: Provenance
     stages: Stages
     history: list[PhaseOut]
-    verdicts: list[VerdictOut]  # oldest first; the last one counts
+    verdicts: list[VerdictOut]  # oldest first; the last one counts unless the alert was reopened
+    actions: list[ActionOut]  # oldest first
 
 
 class AlertPage(Wire):

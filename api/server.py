@@ -16,6 +16,14 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
         self._feed = app.state.feed
+        self._own_ports = app.state.own_ports
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say on which ports: nothing that the service sends may come back to it."""
+        await super().startup(sockets)
+        for listening in (one for server in self.servers for one in server.sockets):
+            if listening.family in (socket.AF_INET, socket.AF_INET6):
+                self._own_ports.add(listening.getsockname()[1])
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, then stop as uvicorn does."""

@@ -42,6 +42,14 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = None  # None: a SQLite file in data_dir
     busy_s: Annotated[float, Field(gt=0, le=60)] = 5.0  # how long a statement waits for another one's lock
 
+    # What a desk is shown; everything is stored (api/db/suppress.py).
+    cooldown_s: Annotated[float, Field(ge=0, le=86_400)] = (
+        0  # of the same incident, not more severe; 0: all are shown
+    )
+    budget_per_hour: Annotated[int | None, Field(gt=0)] = (
+        None  # above it alerts of low severity are not shown
+    )
+
     # Where evidence lies, one folder for each alert; it may be a disk of its own.
     media_dir: Path = Field(default_factory=lambda told: told["data_dir"] / "media")
     media_max_gb: Annotated[float | None, Field(gt=0)] = None  # of evidence in all; None: what the disk holds
@@ -53,6 +61,11 @@ class Settings(BaseSettings):
     keep_false_days: _Days = 7
     keep_high_factor: Annotated[float, Field(ge=1, le=100)] = 3  # but never for a false alert
     believe_clock: bool = False  # a person says: the clock is right, though it was more than a year away
+
+    outbound_private: bool = False  # targets outside may have private and loopback addresses
+    public_url: Annotated[str, Field(pattern=r"^(https?://[^\s#?]+)?$", max_length=200)] = (
+        ""  # of the console, for links
+    )
 
     @property
     def database(self) -> URL:

@@ -89,7 +89,7 @@ def _say_nothing(data_dir: Path, only: set[str] | None, known: Sequence[str]) ->
     raise ConfigError(
         "nothing to measure",
         where="only",
-        wanted=f"detection, tracking, pairs, groups or gathering, of {', '.join(known)}",
+        wanted=f"detection, tracking, pairs, groups, gathering or handoff, of {', '.join(known)}",
         got=str(only),
     )
 

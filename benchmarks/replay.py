@@ -31,6 +31,7 @@ from streams.config import Camera, Site
 from streams.flow import Board
 from streams.frame import Frame
 from streams.inference import Detector
+from streams.pairlook import PairLooker
 from streams.reader import CameraHealth, Outside, Reader
 from streams.source import Clock, VideoPacket, address_of
 from streams.worker import build_detector
@@ -143,7 +144,7 @@ class _Told:
         self.n_pictures = 0
         self.alerts: list[dict[str, Any]] = []
         self.camera, self.run = camera, run
-        self.scene = Scene(camera.id, run.run_id, camera.build_rules())
+        self.scene = Scene(camera.id, run.run_id, camera.build_rules(), calibration=camera.ground)
 
     def judged(self, judgement: Judgement) -> None:
         """Take what came of a picture."""
@@ -188,6 +189,7 @@ class _Judge(Board):
         super().__init__(lossless=True)
         self.tracks = TracksWriter()
         self._told, self._detector, self._n_declared, self._progress = told, detector, n_declared, progress
+        self._pairs = PairLooker()
 
     def watch(self) -> CameraHealth:
         """Read the recording to its end. Raises SourceUnreadable."""
@@ -203,7 +205,9 @@ class _Judge(Board):
         """Judge a picture."""
         del stop
         detections = self._detector.detect([frame.for_network])[0]
-        judgement = self._told.scene.step(frame.stamp, detections)
+        watched = self._told.scene.track(frame.stamp, detections)
+        (pairs,) = self._pairs.look([(frame, watched)])
+        judgement = self._told.scene.judge(watched, pairs)
         self._told.judged(judgement)
         self.tracks.add(frame.stamp, judgement.tracks)
         n = self._told.n_pictures

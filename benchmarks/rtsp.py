@@ -29,10 +29,15 @@ def missing() -> str:
     return "" if done.returncode == 0 else "GStreamer's RTSP server is not installed"
 
 
+def faketime_library() -> str:
+    """Debian's libfaketime, or "" where it is not installed."""
+    return next((str(path) for path in Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), "")
+
+
 class GstServer:
     """A GStreamer RTSP server in a process of its own; its stream is at /s."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each may be left out, and is named
         self,
         *,
         port: int = 0,
@@ -41,7 +46,9 @@ class GstServer:
         launch: str = "",
         loss: float = 0.0,
         certificate: Path | None = None,
+        clock: str = "",
     ) -> None:
+        """`clock`: the time at which the server's clock stands at its start, as libfaketime takes it."""
         command = [SYSTEM_PYTHON, str(_SCRIPT), str(port), "--address", address, "--loss", str(loss)]
         if launch:
             command += ["--launch", launch]
@@ -49,7 +56,10 @@ class GstServer:
             command += ["--certificate", str(certificate)]
         if login[0]:
             command += ["--user", login[0], "--password", login[1]]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        env = dict(os.environ)
+        if clock:
+            env |= {"LD_PRELOAD": faketime_library(), "FAKETIME": clock, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
         assert self._process.stdout is not None
         self.port = int(self._process.stdout.readline())
         host = f"[{address}]" if ":" in address else address

@@ -1,6 +1,6 @@
 """A site file made of tables, for benchmarks and tests that start the real worker as a process.
 
-Plain values are spelled in TOML as in JSON; a camera's zones and rules are lists of tables of plain values.
+Plain values are spelled in TOML as in JSON; a camera's zones, lines and rules are lists of tables of plain values.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 Table = Mapping[str, Any]
-_INNER = ("zones", "rules")
+_INNER = ("zones", "lines", "rules")
 
 
 def write_site(path: Path, worker: Table, detector: Table, cameras: Sequence[Table]) -> Path:

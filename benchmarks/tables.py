@@ -1,4 +1,4 @@
-"""The tables beside detection and tracking: who walks together, who stands together, who gathers.
+"""The tables beside detection and tracking: who walks together, who stands together, who gathers, who hands over.
 
 Each set that lies in the data folder, in the layout its file tells, is one table; none is named in code.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks import gathering_figures, standing, walking
 from benchmarks.gatherings import GatheringSet, find_gathering_sets
+from benchmarks.handoffs import handoff_figures, has_handoffs
 from benchmarks.report import Figure
 
 Seen = Callable[[int, int], None]
@@ -49,6 +50,11 @@ def find_tables(data_dir: Path) -> list[Table]:
             Table(f"gathering.{one.name}", one.data, partial(_gathering, one))
             for one in find_gathering_sets(data_dir)
         ),
+        *(
+            [Table("handoff", "skeletons of pairs", partial(_handoff, data_dir))]
+            if has_handoffs(data_dir)
+            else []
+        ),
     ]
 
 
@@ -63,3 +69,7 @@ def _standing(part: standing.StandingSet, seen: Seen) -> Result:
 def _gathering(source: GatheringSet, seen: Seen) -> Result:
     studies = gathering_figures.study(source, seen)
     return Result([figure for one in studies for figure in gathering_figures.figures(one)], studies)
+
+
+def _handoff(data_dir: Path, seen: Seen) -> Result:
+    return Result(handoff_figures(data_dir, lambda _what, done, total: seen(done, total)))

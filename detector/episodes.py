@@ -114,6 +114,7 @@ class Episodes:
             self._episodes[place] = episode
         episode.finding = finding
         episode.history.add(stamp.t, finding.facts)
+        episode.history.last = finding
         timing = rule.timing
         open_already = episode.alert_id is not None
         severity = rule.severity(finding, episode.history.dwell_s)

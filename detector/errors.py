@@ -8,9 +8,11 @@
     │   ├── SourceUnreadable   not a video, no decodable codec, zero pictures (not worth a retry)
     │   └── SourceEnded        the last picture has been read
     ├── StorageError           the disk: full, read-only, gone
-    └── DeliveryError          the way to the alert API
+    └── DeliveryError          the way to the alert API, or from it to a target outside
         ├── ApiUnreachable     no answer, or 5xx, 408, 429: retried for ever
-        └── AlertRefused       any other 4xx: kept, shown, not retried
+        ├── AlertRefused       any other 4xx: kept, shown, not retried
+        ├── TargetUnreachable  no answer from a target outside, or "later": all that waits for it rests
+        └── TargetRefused      a target outside will not have this one: what follows goes on
 
 A message says what happened, where (camera, file, key), what was wanted, what was got, and what to do.
 Errors of PyAV, ONNX Runtime, httpx and SQLite are mapped to these at the one file that calls them.
@@ -124,6 +126,14 @@ class ApiUnreachable(DeliveryError):
 
 class AlertRefused(DeliveryError):
     """The API will never accept this; it is kept and shown, not retried."""
+
+
+class TargetUnreachable(DeliveryError):
+    """A target outside did not answer, may not be reached, or says try again later."""
+
+
+class TargetRefused(DeliveryError):
+    """A target outside answered that it will not have this message."""
 
 
 def check_range(name: str, value: float, low: float, high: float, *, above: bool = False) -> None:

@@ -1,6 +1,7 @@
 """Who stands together: groups of people in one picture, and which group is which over time.
 
-Distances are in body heights on the ground: sideways px / body, up-down px * depth_gain / body. A group is at
+Distances are in body heights on the ground: sideways px / body, up-down px * depth_gain / body; on a calibrated
+camera metres / BODY_M. A group is at
 least two people. Two steps: clusters of this picture, then their identity (a key) by the members they share
 with earlier groups. Keys are never reused; groups gone for `memory_s` are forgotten.
 
@@ -24,6 +25,7 @@ import numpy as np
 from scipy.cluster.hierarchy import linkage
 from scipy.optimize import linear_sum_assignment
 
+from detector.calibration import BODY_M
 from detector.errors import check_range
 from detector.types import F64, I64, Mask, Observation
 
@@ -254,14 +256,20 @@ class _Crowd:
         body = sum(bodies) / n
         gain = sum(obs.depth_gain[rows].tolist()) / n
         cx, cy = sum(x for x, _ in feet) / n, sum(y for _, y in feet) / n
+        velocity = sum(v[0] for v in speed) / n / body, sum(v[1] for v in speed) / n * gain / body
+        spread = sum(math.hypot(x - cx, (y - cy) * gain) for x, y in feet) / n / body
+        if obs.ground is not None:
+            here, pace = obs.ground.at_m[rows] / BODY_M, obs.ground.velocity_m_s[rows].mean(axis=0) / BODY_M
+            velocity = float(pace[0]), float(pace[1])
+            spread = float(np.hypot(*(here - here.mean(axis=0)).T).mean())
         return cls(
             ids=tuple(obs.tracks.ids[rows].tolist()),
             feet=feet,
             bodies=bodies,
             centroid=(cx, cy),
             body_px=body,
-            velocity=(sum(v[0] for v in speed) / n / body, sum(v[1] for v in speed) / n * gain / body),
-            spread_bh=sum(math.hypot(x - cx, (y - cy) * gain) for x, y in feet) / n / body,
+            velocity=velocity,
+            spread_bh=spread,
         )
 
 
@@ -311,6 +319,9 @@ def _distances(obs: Observation, order: I64, passing_s: float) -> F64:
     body = obs.body_px[order].astype(np.float64)
     gain = obs.depth_gain[order].astype(np.float64)
     unit = (body[:, None] + body[None, :]) / 2
+    if obs.ground is not None:
+        feet, speed = obs.ground.at_m[order], obs.ground.velocity_m_s[order]
+        gain, unit = np.ones_like(gain), np.full_like(unit, BODY_M)
     deep = (gain[:, None] + gain[None, :]) / 2
     squared = np.zeros_like(unit)
     for values, factor in ((feet, 1.0), (speed, passing_s)):

@@ -129,14 +129,40 @@ class Tracks(_Rows):
 
 
 @dataclass(frozen=True, slots=True)
+class Things(_Rows):
+    """The carried things of one picture (seen now, or a short while ago: seen_t < stamp.t)."""
+
+    ids: I64 = field(metadata=_row(np.int64))  # (n,) per camera and run, never reused; no track ids
+    kinds: I64 = field(metadata=_row(np.int64))  # (n,) values of Kind, a vote over time
+    boxes: F32 = field(metadata=_row(np.float32, 4))  # (n, 4) x0 y0 x1 y1 px, moved along with the owner
+    owners: I64 = field(metadata=_row(np.int64))  # (n,) track id of whose it is, -1: nobody's
+    since_t: F64 = field(metadata=_row(np.float64))  # (n,) stream s since when that is so
+    seen_t: F64 = field(metadata=_row(np.float64))  # (n,) stream s of the last detection
+
+
+@dataclass(frozen=True, slots=True)
+class Ground(_Rows):
+    """Where people stand on the floor, on a camera that is calibrated."""
+
+    at_m: F64 = field(metadata=_row(np.float64, 2))  # (n, 2) metres, axes as calibrated
+    velocity_m_s: F64 = field(metadata=_row(np.float64, 2))  # (n, 2) metres a second
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
-    """What the rules are given of one picture: people only, where they stand, how big a body is there."""
+    """What the rules are given of one picture: people, where they stand, how big a body is there; things.
+
+    On a calibrated camera a body height is `calibration.BODY_M` metres of floor, and `ground` is exact.
+    """
 
     stamp: Stamp
     tracks: Tracks  # people
     feet: F32  # (n, 2) x y px: bottom centre of each box, clamped into the picture
     body_px: F32  # (n,) height in px of a standing person at each foot point (the `bh` unit)
     depth_gain: F32  # (n,) how many sideways px one up-down px is worth on the ground there (1: from above)
+    objects: Detections = field(default_factory=Detections.empty)  # what is no person, as it was detected
+    ground: Ground | None = None  # None: not calibrated
+    things: Things = field(default_factory=Things.empty)  # what people carry
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +188,7 @@ class Finding:
     severity: Severity
     facts: Mapping[str, Fact]  # numbers of this moment, e.g. {"n_people": 4, "speed_bh_s": 0.1}
     box: tuple[float, float, float, float]  # x0 y0 x1 y1 px around those concerned
+    series: tuple[Series, ...] = ()  # of a thing that is over in a moment: how it came to it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,11 +43,8 @@ class Zone:
     polygon: tuple[Corner, ...]
 
     def __post_init__(self) -> None:
-        if not self.name.strip() or len(self.name) > 100 or not self.name.isprintable():
-            raise ConfigError(
-                "bad zone name", where="zone", wanted="1-100 printable characters", got=repr(self.name)
-            )
-        ring = _numbers(self.name, self.polygon)
+        check_name("zone", self.name)
+        ring = corners_of(f"zone {self.name!r}", self.polygon)
         if len(ring) > 1 and ring[0] == ring[-1]:
             ring = ring[:-1]
         object.__setattr__(self, "polygon", ring)
@@ -82,10 +79,17 @@ def _edges_upwards(ring: tuple[Corner, ...]) -> tuple[F64, F64]:
     return np.where(swap, end, start), np.where(swap, start, end)
 
 
-def _numbers(name: str, polygon: tuple[Corner, ...]) -> tuple[Corner, ...]:
+def check_name(what: str, name: str) -> None:
+    """Raise ConfigError unless a person can read and tell the name of a zone or a line."""
+    if not name.strip() or len(name) > 100 or not name.isprintable():
+        raise ConfigError(f"bad {what} name", where=what, wanted="1-100 printable characters", got=repr(name))
+
+
+def corners_of(owner: str, polygon: tuple[Corner, ...]) -> tuple[Corner, ...]:
+    """Give the corners as numbers 0-1. Raises ConfigError naming the owner and the corner."""
     ring: list[Corner] = []
     for i, corner in enumerate(polygon, start=1):
-        where = f"zone {name!r}, corner {i}"
+        where = f"{owner}, corner {i}"
         if len(corner) != 2:
             raise ConfigError("bad corner", where=where, wanted="x, y", got=repr(corner))
         x, y = float(corner[0]), float(corner[1])

@@ -82,6 +82,14 @@ def export_python(progress: Progress | None = None) -> Path:
         return _environment(progress or quiet)
 
 
+def export_environment() -> Path | None:
+    """The Python of the export environment as it is; None where it was not made, or for other requirements."""
+    python, done = _python_of(cache_dir() / "export-env")
+    if python.is_file() and done.is_file() and done.read_text(encoding="utf-8") == _wanted():
+        return python
+    return None
+
+
 def record_path(card: Card) -> Path:
     """Where it is written from what the ONNX files were made."""
     return network_path(card).with_suffix(".json")
@@ -160,11 +168,10 @@ def _environ() -> dict[str, str]:
 
 def _environment(progress: Progress) -> Path:
     """Make the environment anew unless it was completed with these very requirements."""
+    if (made := export_environment()) is not None:
+        return made
     folder = cache_dir() / "export-env"
-    python, done = folder / "bin" / "python", folder / "complete.json"
-    wanted = json.dumps([REQUIREMENTS, REQUIREMENTS_ALONE, sys.version_info[:2]])
-    if python.is_file() and done.is_file() and done.read_text(encoding="utf-8") == wanted:
-        return python
+    python, done = _python_of(folder)
     shutil.rmtree(folder, ignore_errors=True)
     _install([sys.executable, "-m", "venv", str(folder)], "make the export environment", progress)
     pip = [
@@ -179,8 +186,17 @@ def _environment(progress: Progress) -> Path:
     ]
     _install([*pip, *REQUIREMENTS], "install torch and the ONNX tools", progress)
     _install([*pip, "--no-deps", *REQUIREMENTS_ALONE], "install ultralytics", progress)
-    done.write_text(wanted, encoding="utf-8")
+    done.write_text(_wanted(), encoding="utf-8")
     return python
+
+
+def _python_of(folder: Path) -> tuple[Path, Path]:
+    """Its Python, and the file that says for which requirements it is complete."""
+    return folder / "bin" / "python", folder / "complete.json"
+
+
+def _wanted() -> str:
+    return json.dumps([REQUIREMENTS, REQUIREMENTS_ALONE, sys.version_info[:2]])
 
 
 def _install(command: list[str], what: str, progress: Progress) -> None:

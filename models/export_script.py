@@ -15,6 +15,7 @@ from pathlib import Path
 
 # Ultralytics' names of the last convolution of each stride: cv2 tells the sides, cv3 the classes.
 LAST = re.compile(r"/model\.\d+/cv([23])\.(\d)/cv\1\.\2\.2/Conv_output_0")
+KEYPOINTS = re.compile(r"/model\.\d+/cv4\.")
 PACKAGES = ("ultralytics", "torch", "onnx", "onnxslim")
 
 
@@ -35,7 +36,10 @@ def cut_head(out: str, cut: str) -> None:
     import onnx  # noqa: PLC0415
 
     model = onnx.load(out)
-    found = [LAST.fullmatch(name) for node in model.graph.node for name in node.output]
+    names = [name for node in model.graph.node for name in node.output]
+    if any(KEYPOINTS.match(name) for name in names):
+        return  # a pose head: cut there, it would lose its keypoints
+    found = [LAST.fullmatch(name) for name in names]
     # Stride by stride, sides before classes.
     ends = sorted((match[2], match[1], match[0]) for match in found if match)
     if [end[:2] for end in ends] != [(stride, branch) for stride in "012" for branch in "23"]:

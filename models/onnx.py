@@ -90,11 +90,11 @@ class OnnxDetector:
         """Load the network and try it with a blank picture. Raises ModelError naming the file."""
         self.card, self._path = card, path
         self._threads = options.threads or usable_cpus()
-        _check_file(path)
+        check_file(path)
         self.model_sha256 = sha256(path)
         cut = cut_path(path, self.model_sha256)
         path = cut if cut.is_file() else path
-        self.provider, self._session = _open(path, options.provider, self._threads)
+        self.provider, self._session = open_session(path, options.provider, self._threads)
         entry, self._dtype = _check_input(self._session, str(path))
         batch, _, height, width = entry.shape
         self._fixed = (width, height) if isinstance(width, int) and isinstance(height, int) else None
@@ -105,7 +105,7 @@ class OnnxDetector:
         self._mine = threading.local()
         self._narrow = self._session
         if self._threads > 1 and not self._batching:
-            _, self._narrow = _open(path, self.provider, 1)
+            _, self._narrow = open_session(path, self.provider, 1)
         box = self._letterbox(self._side_px, self._side_px)
         outputs = self._run(self._session, np.zeros((1, 3, box.input_height, box.input_width), self._dtype))
         metadata = self._session.get_modelmeta().custom_metadata_map
@@ -191,7 +191,7 @@ def _place(rgb: NDArray[np.uint8], box: Letterbox, target: NDArray[Any]) -> None
     np.multiply(planes, target.dtype.type(1 / 255), out=inner, dtype=target.dtype)
 
 
-def _open(path: Path, provider: str, threads: int) -> tuple[str, ort.InferenceSession]:
+def open_session(path: Path, provider: str, threads: int) -> tuple[str, ort.InferenceSession]:
     """A session on the provider that was asked for, or for `auto` on the best that starts."""
     if provider not in {"auto", *PROVIDERS}:
         raise ModelError(
@@ -243,7 +243,8 @@ def _session(path: Path, provider: str, threads: int) -> ort.InferenceSession:
         ) from error
 
 
-def _check_file(path: Path) -> None:
+def check_file(path: Path) -> None:
+    """Raises ModelError when there is no file, or nothing in it."""
     size = path.stat().st_size if path.is_file() else -1
     if size <= 0:
         raise ModelError(

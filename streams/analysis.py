@@ -10,23 +10,26 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from uuid import UUID
 
 from api.schemas import AlertIn, CameraState, MediaKind, Provenance, Stages
 from detector.errors import StorageError
+from detector.pairs import PairSight
 from detector.rules.blind import Kind, Link, Sentinel
-from detector.scene import Scene
+from detector.scene import Scene, Watched
 from detector.types import Alert, Detections, Phase, Stamp
 from streams.aftermath import Follows
 from streams.config import Camera
 from streams.evidence import NOT_STORED, Folder, OverlayHistory
 from streams.flow import Pipe
 from streams.frame import Frame
+from streams.learned import Learned
 from streams.outbox import Outbox
 from streams.reader import CameraHealth
 from streams.recorder import ClipRequest
@@ -94,6 +97,7 @@ class Desk:
     abandon: threading.Event  # set: waiting for room in a pipe is over
     now: Callable[[], datetime] = now_utc
     monotonic: Callable[[], float] = time.monotonic
+    learned: Path | None = None  # folder of what cameras learn of their views; None: nothing is kept
 
 
 @dataclass(slots=True)
@@ -103,6 +107,7 @@ class Counts:
     n_analysed: int = 0
     n_people: int = 0
     covered_s: float = 0.0  # stream seconds during which pictures were analysed
+    n_pairs_left_out: int = 0  # close pairs over the bound, picture by picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,8 @@ class Analysis:
         self.newest: Frame | None = None  # the last analysed picture; other threads may read it
         self.retired = False  # set once nothing more comes of it; other threads may read it
         self._camera, self._run, self._desk = camera, run, desk
-        self._scene = Scene(camera.id, run.run_id, camera.build_rules())
+        self._scene = Scene(camera.id, run.run_id, camera.build_rules(), calibration=camera.ground)
+        self._learned = desk.learned and Learned(desk.learned, camera.id, self._scene, desk.monotonic)
         self._health = health
         self._sentinel = Sentinel(run.run_id, camera.id, camera.blind)
         self._eye = Eye()
@@ -142,10 +148,21 @@ class Analysis:
         self._run = replace(self._run, config_hash=run.config_hash)
 
     def step(self, frame: Frame, detections: Detections) -> None:
-        """Judge one picture."""
+        """Judge one picture without a look at pairs."""
+        self.judge(frame, self.track(frame, detections))
+
+    def track(self, frame: Frame, detections: Detections) -> Watched:
+        """See who is where, and which pairs deserve a look; `judge` comes next."""
+        if self._learned:
+            self._learned.before(frame.stamp)
+        return self._scene.track(frame.stamp, detections)
+
+    def judge(self, frame: Frame, watched: Watched, pairs: Sequence[PairSight] = ()) -> None:
+        """Judge what `track` gave of this picture, with what was seen of its pairs."""
         self._count(frame.stamp)
         self.newest = frame
-        judgement = self._scene.step(frame.stamp, detections)
+        self.counts.n_pairs_left_out += watched.proposed.n_left_out
+        judgement = self._scene.judge(watched, pairs)
         self.counts.n_people = len(judgement.tracks)
         judged_at = self._desk.now()
         self._history.add(frame.stamp, judgement.tracks)
@@ -181,6 +198,8 @@ class Analysis:
         self._tell(self._scene.end(reason), self._desk.now())
         self._finish_overlays(None, 0.0)
         self.counts.n_people = 0
+        if self._learned:
+            self._learned.save()
         self.store()
 
     def end(self, reason: str) -> None:

@@ -47,12 +47,18 @@ class Kept:
     keyframe: bool
 
 
+def plays_as_it_is(template: VideoStream) -> bool:
+    """Whether a browser plays these packets as they come."""
+    codec = template.codec_context
+    return codec.name == "h264" and codec.pix_fmt in ("yuv420p", "yuvj420p")
+
+
 class Codec:
     """How a stretch of packets is coded, usable after its source is closed."""
 
     def __init__(self, template: VideoStream) -> None:
         self.name = template.codec_context.name
-        self.playable = self.name == "h264" and template.codec_context.pix_fmt in ("yuv420p", "yuvj420p")
+        self.playable = plays_as_it_is(template)
         self.container = "mp4" if self.playable else _container_for(template)
         # The header of a file that is never written is a copy of the stream's parameters of our own.
         self._copy = av.open(io.BytesIO(), "w", format=self.container)

@@ -6,49 +6,34 @@ A wrong camera is put aside in `Site.rejected` and the others run; anything else
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import os
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_type_hints
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, TypeAdapter, ValidationError
 
 from api.schemas import Name, Slug
+from detector.calibration import Calibration
 from detector.errors import ConfigError
+from detector.lines import Line
 from detector.rules.base import Rule
 from detector.rules.blind import BlindParams
-from detector.rules.gathering import Gathering, GatheringParams
 from detector.zones import Zone
+from streams.checked import Section, named, params_of, refuse_unknown, section_of
 from streams.hardware import Decoder
 from streams.masks import NO_MASKS, Masks
+from streams.rulebook import RuleChoice, Setting, choice_of
 from streams.source import Address, Transport, address_of
 
 Pace = Literal["realtime", "fast"]
 
-_SECRET_KEYS = frozenset({"source", "host", "path", "user", "password"})
 _MAX_FILE_BYTES = 4_000_000
-
-# The rules a camera can have: their parameters, and how one is made.
-_RULES: Mapping[str, tuple[type[GatheringParams], Callable[[GatheringParams, Zone | None], Rule]]] = {
-    "gathering": (GatheringParams, Gathering),
-}
-
-
-class _Section(BaseModel):
-    """Unknown keys are refused; a value has its key's type, nothing is converted."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-_S = TypeVar("_S", bound=_Section)
-_P = TypeVar("_P", GatheringParams, BlindParams)
 
 
 def _host_port(text: str) -> str:
@@ -61,7 +46,7 @@ def _host_port(text: str) -> str:
     return text
 
 
-class WorkerSection(_Section):
+class WorkerSection(Section):
     """`[worker]`: where state lies and where alerts go."""
 
     state_dir: Path = Field(
@@ -90,7 +75,7 @@ class WorkerSection(_Section):
         return SecretStr(text)
 
 
-class DetectorSection(_Section):
+class DetectorSection(Section):
     """`[detector]`: the network and how it runs."""
 
     network: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = "yolov8n"
@@ -101,14 +86,36 @@ class DetectorSection(_Section):
     max_batch: Annotated[int, Field(ge=1, le=64)] = 8  # pictures in one call of the network
 
 
-class _ZoneSection(_Section):
+class _ZoneSection(Section):
     """`[[cameras.zones]]`, `[[cameras.masks]]`; detector.zones.Zone checks the corners."""
 
     name: Name
     polygon: list[Annotated[list[float], Field(min_length=2, max_length=2)]]
 
 
-class _CameraSection(_Section):
+class _LineSection(Section):
+    """`[[cameras.lines]]`; detector.lines.Line checks the points."""
+
+    name: Name
+    points: Annotated[
+        list[Annotated[list[float], Field(min_length=2, max_length=2)]], Field(min_length=2, max_length=2)
+    ]
+
+
+_Point = Annotated[list[float], Field(min_length=2, max_length=2)]
+_Four = Annotated[list[_Point], Field(min_length=4, max_length=4)]
+
+
+class _GroundSection(Section):
+    """`[cameras.ground]`: a rectangle's sides, or where each point is; see detector.calibration."""
+
+    corners: _Four
+    width_m: float | None = None
+    depth_m: float | None = None
+    metres: _Four | None = None
+
+
+class _CameraSection(Section):
     """`[[cameras]]` as written; see Camera."""
 
     id: Slug
@@ -118,6 +125,9 @@ class _CameraSection(_Section):
     host: Annotated[str, Field(pattern=r"^[^\s/@\[\]]*$")] = ""  # an IPv6 address without brackets
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
     path: SecretStr = SecretStr("")  # as in a URL; some cameras log in by it
+    evidence_source: SecretStr = SecretStr(
+        ""
+    )  # a second stream of the same camera, for clips; live ones only
     transport: Transport = "tcp"  # of RTSP; udp: less delay, lost packets
     tls_verify: bool = True
     tls_ca_file: Path | None = Field(default=None, strict=False)
@@ -128,20 +138,13 @@ class _CameraSection(_Section):
     analyse_fps: Annotated[float, Field(ge=0.1, le=60)] = 5.0
     pace: Pace = "realtime"
     loop: bool = False
-    zones: Annotated[list[_ZoneSection], Field(max_length=100)] = []
-    rules: Annotated[list[dict[str, object]], Field(max_length=100)] = []
-    masks: Annotated[list[_ZoneSection], Field(max_length=100)] = []
+    zones: list[_ZoneSection] = Field(default_factory=list, max_length=100)
+    lines: list[_LineSection] = Field(default_factory=list, max_length=100)
+    rules: list[dict[str, object]] = Field(default_factory=list, max_length=100)
+    masks: list[_ZoneSection] = Field(default_factory=list, max_length=100)
     masks_blind_detector: bool = True  # false: people never see what is under a mask, the network does
-    blind: dict[str, object] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class RuleChoice:
-    """A rule in force on a camera."""
-
-    rule: str
-    zone: Zone | None  # None: the whole picture
-    params: GatheringParams
+    blind: dict[str, object] = Field(default_factory=dict)
+    ground: _GroundSection | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,18 +154,21 @@ class Camera:
     id: str
     name: str  # for people
     address: Address  # where to connect, with the login
+    evidence: Address | None = None  # a second stream that is kept for clips; None: the judged one is
     timezone: str = "UTC"  # IANA name
     analyse_fps: float = 5.0  # pictures a second that are analysed; more: finer tracks, more computing
     pace: Pace = "realtime"  # of a file: by its own times, or as fast as it is analysed
     loop: bool = False  # a file starts again at its end
     zones: tuple[Zone, ...] = ()
+    lines: tuple[Line, ...] = ()
     rules: tuple[RuleChoice, ...] = ()
     masks: Masks = NO_MASKS
     blind: BlindParams = field(default_factory=BlindParams)  # when the camera itself counts as blind
+    ground: Calibration | None = None  # where its picture is in metres
 
     def build_rules(self) -> list[Rule]:
         """New rules with no memory: call it once for each scene."""
-        return [_RULES[choice.rule][1](choice.params, choice.zone) for choice in self.rules]
+        return [choice.build() for choice in self.rules]
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,15 +212,15 @@ def load_site(path: Path, environ: Mapping[str, str] = os.environ) -> Site:
 
 def parse_site(content: Mapping[str, Any], folder: Path, environ: Mapping[str, str] = os.environ) -> Site:
     """Check the content of a site file. `folder`: where its relative paths start."""
-    _refuse_unknown(content, ("worker", "detector", "cameras"))
-    worker = _section(WorkerSection, content.get("worker", {}), "worker")
+    refuse_unknown(content, ("worker", "detector", "cameras"))
+    worker = section_of(WorkerSection, content.get("worker", {}), "worker")
     worker = worker.model_copy(
         update={
             "state_dir": folder / worker.state_dir,
             "token_file": None if worker.token_file is None else folder / worker.token_file,
         }
     )
-    detector = _section(DetectorSection, content.get("detector", {}), "detector")
+    detector = section_of(DetectorSection, content.get("detector", {}), "detector")
     tables = content.get("cameras", [])
     if not isinstance(tables, list) or not tables:
         raise ConfigError("no camera", where="cameras", wanted="at least one [[cameras]] table")
@@ -267,7 +273,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _camera(table: object, at: str, folder: Path, environ: Mapping[str, str]) -> Camera:
-    told = _section(_CameraSection, table, at)
+    told = section_of(_CameraSection, table, at)
     try:
         ZoneInfo(told.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -279,48 +285,93 @@ def _camera(table: object, at: str, folder: Path, environ: Mapping[str, str]) ->
         ) from None
     slot = told.id.upper().replace("-", "_")
     password = environ.get(f"WATCHPOST_CAMERA_{slot}_PASSWORD") or told.password.get_secret_value()
-    with _named(f"{at}.source"):
-        address = replace(
-            address_of(_source_of(told), told.user.get_secret_value(), password, folder),
-            transport=told.transport,
-            tls_verify=told.tls_verify,
-            tls_ca_file=None if told.tls_ca_file is None else folder / told.tls_ca_file,
-            decoder=told.decoder,
-        )
+    user = told.user.get_secret_value()
+    with named(f"{at}.source"):
+        address = _reached(address_of(_source_of(told), user, password, folder), told, folder)
+    evidence = None
+    if source := told.evidence_source.get_secret_value():
+        with named(f"{at}.evidence_source"):
+            evidence = _reached(address_of(source, user, password, folder), told, folder)
+            if not (evidence.live and address.live):
+                raise ConfigError("two streams of a file", wanted="a live camera's second stream")
     zones = _zones(told.zones, f"{at}.zones")
     masks = _zones(told.masks, f"{at}.masks")
+    lines = _lines(told.lines, f"{at}.lines", zones)
+    setting = Setting(zones, lines, told.timezone, told.analyse_fps)
     choices: list[RuleChoice] = []
     for i, raw in enumerate(told.rules):
-        with _named(f"{at}.rules[{i}]"):
-            choice = _choice(raw, zones)
-            if (choice.rule, choice.zone) in {(other.rule, other.zone) for other in choices}:
-                raise ConfigError("the same rule twice in one place", wanted="one of each rule for a zone")
+        with named(f"{at}.rules[{i}]"):
+            choice = choice_of(raw, setting)
+            if choice.same_place in {other.same_place for other in choices}:
+                raise ConfigError(
+                    "the same rule twice in one place",
+                    wanted="one of each rule for a zone, a line and a time",
+                )
             choices.append(choice)
-    with _named(f"{at}.blind"):
-        blind = _params(BlindParams, told.blind)
+    with named(f"{at}.blind"):
+        blind = params_of(BlindParams, told.blind)
+    with named(f"{at}.ground"):
+        ground = None if told.ground is None else _calibration(told.ground)
     return Camera(
         id=told.id,
         name=told.name or told.id,
         address=address,
+        evidence=evidence,
         timezone=told.timezone,
         analyse_fps=told.analyse_fps,
         pace=told.pace,
         loop=told.loop,
         zones=tuple(zones.values()),
+        lines=tuple(lines.values()),
         rules=tuple(choices),
         masks=Masks(tuple(masks.values()), told.masks_blind_detector),
         blind=blind,
+        ground=ground,
     )
 
 
 def _zones(tables: Iterable[_ZoneSection], at: str) -> dict[str, Zone]:
     zones: dict[str, Zone] = {}
     for i, table in enumerate(tables):
-        with _named(f"{at}[{i}]"):
+        with named(f"{at}[{i}]"):
             if table.name in zones:
                 raise ConfigError("this zone name is taken", wanted="a name of its own", got=repr(table.name))
             zones[table.name] = Zone(table.name, tuple((x, y) for x, y in table.polygon))
     return zones
+
+
+def _reached(address: Address, told: _CameraSection, folder: Path) -> Address:
+    """An address, and how the camera's streams are reached and decoded."""
+    return replace(
+        address,
+        transport=told.transport,
+        tls_verify=told.tls_verify,
+        tls_ca_file=None if told.tls_ca_file is None else folder / told.tls_ca_file,
+        decoder=told.decoder,
+    )
+
+
+def _lines(tables: Iterable[_LineSection], at: str, zones: Mapping[str, Zone]) -> dict[str, Line]:
+    lines: dict[str, Line] = {}
+    for i, table in enumerate(tables):
+        with named(f"{at}[{i}]"):
+            if table.name in lines or table.name in zones:  # an alert tells its place by the name alone
+                raise ConfigError(
+                    "this name is taken", where="name", wanted="a name of its own", got=repr(table.name)
+                )
+            (x0, y0), (x1, y1) = table.points
+            lines[table.name] = Line(table.name, ((x0, y0), (x1, y1)))
+    return lines
+
+
+def _calibration(told: _GroundSection) -> Calibration:
+    corners = [(x, y) for x, y in told.corners]
+    if told.metres is not None and told.width_m is None and told.depth_m is None:
+        return Calibration(tuple(corners), tuple((x, y) for x, y in told.metres))
+    if told.metres is None and told.width_m is not None and told.depth_m is not None:
+        return Calibration.rectangle(corners, told.width_m, told.depth_m)
+    got = ", ".join(name for name in ("width_m", "depth_m", "metres") if getattr(told, name) is not None)
+    raise ConfigError("no one size", wanted="width_m and depth_m, or metres", got=got or "none of them")
 
 
 def _source_of(told: _CameraSection) -> str:
@@ -338,101 +389,11 @@ def _source_of(told: _CameraSection) -> str:
     return f"{told.scheme}://{host}{port}/{path.removeprefix('/')}"
 
 
-def _choice(raw: Mapping[str, object], zones: Mapping[str, Zone]) -> RuleChoice:
-    """A `[[cameras.rules]]` table; keys of errors are relative to it."""
-    name = raw.get("rule")
-    if not isinstance(name, str) or name not in _RULES:
-        raise ConfigError(
-            "no such rule",
-            where="rule",
-            wanted=_one_of(_RULES),
-            got=repr(name),
-            todo=_meant(str(name), _RULES),
-        )
-    zone_name = raw.get("zone", "")
-    if not isinstance(zone_name, str) or (zone_name and zone_name not in zones):
-        raise ConfigError(
-            "no such zone on this camera",
-            where="zone",
-            wanted=_one_of(zones) if zones else "a [[cameras.zones]] table of that name",
-            got=repr(zone_name),
-            todo=_meant(str(zone_name), zones),
-        )
-    params = _params(_RULES[name][0], {key: raw[key] for key in raw if key not in ("rule", "zone")})
-    return RuleChoice(name, zones.get(zone_name), params)
-
-
-def _params(params_type: type[_P], raw: Mapping[str, object]) -> _P:
-    """The parameters of a rule, each of its own type; keys of errors are relative to its table."""
-    hints = get_type_hints(params_type)
-    _refuse_unknown(raw, hints)
-    values = {}
-    for key, value in raw.items():
-        try:
-            values[key] = TypeAdapter(hints[key], config=_Section.model_config).validate_python(value)
-        except ValidationError as error:
-            raise _first_of(error, _Section, key) from None
-    return params_type(**values)
-
-
-def _section(model: type[_S], table: object, at: str) -> _S:
-    if not isinstance(table, dict):
-        raise ConfigError("not a table", where=at, wanted=f"[{at}]", got=repr(table))
-    try:
-        return model.model_validate(table)
-    except ValidationError as error:
-        raise _first_of(error, model, at) from None
-
-
-def _first_of(error: ValidationError, model: type[BaseModel], at: str) -> ConfigError:
-    """The first fault that pydantic found, with its dotted key; how many more there are."""
-    faults = error.errors(include_url=False, include_context=False)
-    first = faults[0]
-    where = at + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
-    more = f"{len(faults) - 1} more below {at}" if len(faults) > 1 else ""
-    key = str(first["loc"][-1]) if first["loc"] else ""
-    if first["type"] == "extra_forbidden":
-        known = _ZoneSection.model_fields if len(first["loc"]) > 1 else model.model_fields
-        return ConfigError(
-            "unknown key", where=where, todo=". ".join(filter(None, (_meant(key, known), more)))
-        )
-    if first["type"] == "missing":
-        return ConfigError("missing", where=where, todo=more)
-    got = "" if _SECRET_KEYS & set(map(str, first["loc"])) else repr(first["input"])[:80]
-    return ConfigError(first["msg"].removeprefix("Value error, "), where=where, got=got, todo=more)
-
-
-@contextmanager
-def _named(at: str) -> Iterator[None]:
-    """Put the place in the file before a fault's own."""
-    try:
-        yield
-    except ConfigError as error:
-        inner = f".{error.where}" if error.where.isidentifier() else f": {error.where}" if error.where else ""
-        raise ConfigError(
-            error.what, where=at + inner, wanted=error.wanted, got=error.got, todo=error.todo
-        ) from None
-
-
-def _refuse_unknown(table: Mapping[str, object], known: Iterable[str]) -> None:
-    for key in table:
-        if key not in known:
-            raise ConfigError("unknown key", where=key, wanted=_one_of(known), todo=_meant(key, known))
-
-
-def _one_of(names: Iterable[str]) -> str:
-    return ", ".join(names)
-
-
-def _meant(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"Did you mean {near[0]!r}?" if near else ""
-
-
 def _hash_of(detector: DetectorSection, cameras: Iterable[Camera]) -> str:
     content: dict[str, Any] = {"detector": detector.model_dump(mode="json"), "cameras": []}
     for camera in cameras:
         address = camera.address
         place = address.shown if address.live else Path(address.url).name
-        content["cameras"].append({**asdict(camera), "address": place})
+        kept = camera.evidence.shown if camera.evidence else None
+        content["cameras"].append({**asdict(camera), "address": place, "evidence": kept})
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

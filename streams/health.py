@@ -157,7 +157,10 @@ def describe(camera: Camera, health: CameraHealth) -> CameraIn:
         timezone=camera.timezone,
         width=health.width,
         height=health.height,
-        zones=[ZoneOut(name=zone.name, polygon=list(zone.polygon)) for zone in camera.zones],
+        zones=[
+            *(ZoneOut(name=zone.name, polygon=list(zone.polygon)) for zone in camera.zones),
+            *(ZoneOut(name=line.name, polygon=list(line.points)) for line in camera.lines),
+        ],
         rules=[
             RuleOut(rule=rule.name, zone=rule.zone, params=dict(rule.params)) for rule in camera.build_rules()
         ],

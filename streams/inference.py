@@ -13,6 +13,7 @@ from detector.types import Detections
 from streams.analysis import Analysis, Run
 from streams.flow import Board, Pipe
 from streams.frame import Frame
+from streams.pairlook import PairLooker
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ class Inference:
         self.n_obeyed = 0  # orders taken; other threads may read it
         self._board, self._detector, self._orders = board, detector, orders
         self._state_of, self._max_batch, self._stopping = state_of, max_batch, stopping
+        self.pairs = PairLooker()
         self._analyses: Mapping[str, Analysis] = {}
         self._leaving: list[Analysis] = []  # what they have to say is not on disk yet
         self._blind: set[str] = set()  # cameras whose open alerts were closed for want of pictures
@@ -66,8 +68,7 @@ class Inference:
             frames = self._board.take(self._max_batch, _WAIT_S)
             if frames:
                 pictures = [frame.for_network for frame in frames]
-                for frame, detections in zip(frames, self._detector.detect(pictures), strict=True):
-                    self._judge(frame, detections)
+                self._judge(frames, self._detector.detect(pictures))
             self._close_blind({frame.stamp.camera_id for frame in frames})
         self._obey()
         reason = "service stopped" if self._stopping.is_set() else "source ended"
@@ -79,12 +80,17 @@ class Inference:
             n_lost = sum(analysis.n_unstored for analysis in (*self._analyses.values(), *self._leaving))
             log.critical("the disk does not take what is to be told, it is lost n=%d", n_lost)
 
-    def _judge(self, frame: Frame, detections: Detections) -> None:
-        camera_id = frame.stamp.camera_id
-        analysis = self._analyses.get(camera_id)
-        if analysis is not None:  # else the camera was removed after this picture was taken
-            self._blind.discard(camera_id)
-            analysis.step(frame, detections)
+    def _judge(self, frames: Sequence[Frame], detections: Sequence[Detections]) -> None:
+        """Each camera's judgement, after one look at the skeletons of all their pairs together."""
+        watched = []
+        for frame, found in zip(frames, detections, strict=True):
+            analysis = self._analyses.get(frame.stamp.camera_id)
+            if analysis is not None:  # else the camera was removed after this picture was taken
+                watched.append((frame, analysis, analysis.track(frame, found)))
+        sights = self.pairs.look([(frame, seen) for frame, _, seen in watched])
+        for (frame, analysis, seen), pairs in zip(watched, sights, strict=True):
+            self._blind.discard(frame.stamp.camera_id)
+            analysis.judge(frame, seen, pairs)
             self.n_analysed += 1
 
     def _obey(self) -> None:

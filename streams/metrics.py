@@ -74,12 +74,19 @@ class WorkerCollector(Collector):
         age = GaugeMetricFamily(
             "watchpost_camera_newest_frame_age_seconds", "Since the newest picture came", labels=["camera_id"]
         )
+        offset = GaugeMetricFamily(
+            "watchpost_camera_clock_offset_seconds",
+            "The camera's clock less the host's, where it tells its time",
+            labels=["camera_id"],
+        )
         for camera_id, (one, health) in told.items():
             for state in _STATES:
                 states.add_metric([camera_id, state.value], float(health.state is state))
             if (arrived_s := one.reader.health.arrived_s) is not None:
                 age.add_metric([camera_id], max(0.0, time.monotonic() - arrived_s))
-        yield from (states, age)
+            if (offset_s := one.reader.health.clock_offset_s) is not None:
+                offset.add_metric([camera_id], offset_s)
+        yield from (states, age, offset)
         for name, meaning, value in _OF_CAMERA:
             kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
             family = kind(f"watchpost_camera_{name}", meaning, labels=["camera_id"])

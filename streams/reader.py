@@ -29,6 +29,8 @@ from streams.timeline import Timeline
 _LOG = logging.getLogger(__name__)
 _LOOK_S = 0.2  # a silent source is left this often to look at the stop and the limits
 _LATE_S = 1.0
+_WRONG_CLOCK_S = 60.0
+_NTP_ERA_S = 2.0**32
 STOPPED = "stopped"  # the reason of a camera that is not watched any more
 _EARLY_S = 1e-3  # a picture this much before its turn is taken: times are rounded in the file
 
@@ -90,6 +92,7 @@ class CameraHealth:
     n_connects: int = 0  # attempts to open
     arrived_s: float | None = None  # monotonic, of the newest picture
     trouble: Trouble = Trouble.NONE  # the reason as a word
+    clock_offset_s: float | None = None  # the camera's clock less ours; None: it does not tell its time
     decoder: str = ""  # where pictures are decoded: "software" or a device; "": not known yet
     estimated_time: bool = False  # the source tells no time: counted (file) or taken from arrival (live)
 
@@ -165,7 +168,11 @@ class Reader:
 
     def _read(self, source: Source, link: _Link, stop: threading.Event) -> None:
         arrival_s = self._clock.monotonic()
-        self._timeline.connect(live=source.address.live, fps=source.fps, arrival_s=arrival_s)
+        self._timeline.connect(
+            live=source.address.live, fps=source.fps, arrival_s=arrival_s, timed=source.timed
+        )
+        if source.decoder != self._health.decoder and (why := source.not_on_a_device):
+            _LOG.info("decoded in software camera_id=%s why=%r", self._camera.id, why)
         self._note(decoder=source.decoder)
         self._start_epoch(source)
         errors, decoded = self._health.n_decode_errors, self._health.n_decoded
@@ -189,6 +196,7 @@ class Reader:
         It is decoded before it is recorded, since its picture may show that a new epoch begins with it.
         """
         packet, arrival_s = arrival.packet, arrival.arrival_s
+        self._compare_clocks(source, arrival)
         why = self._timeline.check(
             _seconds(packet.pts if packet.dts is None else packet.dts, packet), arrival_s
         )
@@ -203,6 +211,21 @@ class Reader:
         self._sink.add(packet, t, packet.is_keyframe)
         self._sink.tick()
         return seen
+
+    def _compare_clocks(self, source: Source, arrival: Arrival) -> None:
+        """Note how far the camera's clock is off, and say so once when that is far."""
+        told_s = source.camera_clock_s(arrival.packet)
+        if told_s is None:
+            return
+        # The camera counts seconds from 1900 in 32 bits: the nearest of the times that this can mean.
+        offset_s = (told_s - arrival.at.timestamp() + _NTP_ERA_S / 2) % _NTP_ERA_S - _NTP_ERA_S / 2
+        before_s = self._health.clock_offset_s or 0.0
+        if abs(offset_s) > _WRONG_CLOCK_S >= abs(before_s):
+            _LOG.warning(
+                "the camera's clock is wrong, ours is used camera_id=%s offset_s=%.0f",
+                self._camera.id, offset_s,
+            )  # fmt: skip
+        self._note(clock_offset_s=round(offset_s, 3))
 
     def _decode(self, source: Source, packet: VideoPacket, t: float) -> list[av.VideoFrame]:
         """The pictures of a packet shown at `t`; damage is noted before they are looked at."""

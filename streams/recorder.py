@@ -154,6 +154,12 @@ class Recorder:
         self._ring.begin(epoch, codec)
         self._epoch = epoch
 
+    def lack(self, epoch: int, why: str) -> None:
+        """There are no packets for now, and alerts will say why; what waits is cut from what there was."""
+        self._ring.begin(epoch, why)
+        self._epoch = None
+        self.tick()
+
     def add(self, packet: VideoPacket, t: float, keyframe: bool) -> None:
         """One packet in decoding order, shown at stream second `t`."""
         lag_s = 0.0

@@ -2,8 +2,8 @@
 
 A camera comes: it is built, inference is told of it, and its reader starts once inference knows. A camera goes:
 its reader is asked to stop and inference to close what is open; when both are done its requests are closed, its
-thread ends, and all it held is let go. Only then may another camera start under the same id. A change of zones
-and rules alone is a new analysis on the same pictures.
+thread ends, and all it held is let go. Only then may another camera start under the same id. A change of zones,
+rules and calibration alone is a new analysis on the same pictures.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class Roster:
             self._leaving.append(lookout)
             lookout.stage.stop(0.0)
             return reason
-        if (before.zones, before.rules, before.blind) == (camera.zones, camera.rules, camera.blind):
+        if _judged_by(before) == _judged_by(camera):
             lookout.watched = replace(watched, camera=camera, told_size=None)
             return ""
         log.info("%s camera_id=%s", RULES_CHANGED, before.id)
@@ -159,6 +159,11 @@ class Roster:
         self._orders.put(Orders(analyses, self._run, reasons), self._abandon)
 
 
+def _judged_by(camera: Camera) -> tuple[object, ...]:
+    """What a change of begins the judging anew."""
+    return camera.zones, camera.lines, camera.rules, camera.blind, camera.ground
+
+
 def _same_pictures(before: Camera, after: Camera) -> bool:
     """Whether only what is said and judged of the pictures differs, and enough of them are kept for clips."""
     told = replace(
@@ -166,7 +171,9 @@ def _same_pictures(before: Camera, after: Camera) -> bool:
         name=after.name,
         timezone=after.timezone,
         zones=after.zones,
+        lines=after.lines,
         rules=after.rules,
         blind=after.blind,
+        ground=after.ground,
     )
     return told == after and keep_s(after) <= keep_s(before)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import re
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -46,6 +47,7 @@ _FORMATS = (
 _MAX_BAD_READS = 50  # in a row; more is not a damaged packet but a damaged stream
 _AHEAD = 32  # packets read before they are wanted
 _MICRO = 1_000_000
+_PRFT = struct.Struct("=qi")  # FFmpeg's AVProducerReferenceTime: wall clock in microseconds, flags
 
 VideoPacket: TypeAlias = "av.Packet[VideoStream]"
 Transport = Literal["tcp", "udp"]
@@ -134,6 +136,15 @@ class Source:
         self.address = address
         self.template = stream  # valid until `close`
         self.fps = usable_fps(*(float(r) if r else None for r in (stream.guessed_rate, stream.average_rate)))
+        self.codec_name = stream.codec_context.name
+        self.others = tuple(
+            f"{other.type} {other.codec_context.name if other.codec_context else 'unknown'}"
+            for other in container.streams
+            if other.index != stream.index
+        )
+        # A stream of JPEGs has no times; its demuxer counts them at 25 a second, whatever the camera sends.
+        self.timed = container.format.name != "mpjpeg"
+        self._began = False  # whether a packet has come
         self.n_bad_reads = 0
         self.n_bad_packets = 0
         self._container = container
@@ -149,6 +160,13 @@ class Source:
             return hardware.choose(self.address.decoder).device or hardware.SOFTWARE
         return hardware.SOFTWARE
 
+    @property
+    def not_on_a_device(self) -> str:
+        """Why a device that was wished for does not decode this stream; "" where it does or none was."""
+        if self.address.decoder == hardware.SOFTWARE or self._codec.is_hwaccel:
+            return ""
+        return hardware.choose(self.address.decoder).why or f"it does not take this {self.codec_name}"
+
     def read(self) -> VideoPacket:
         """The next packet. Raises SourceEnded, SourceUnreachable, or SourceUnreadable (a file)."""
         began_s = time.monotonic()
@@ -162,8 +180,9 @@ class Source:
                     raise _no_data(self.address) from None
                 continue
             except av.FFmpegError as error:
-                raise _map(error, self.address, began_s) from None
+                raise self._broken(_map(error, self.address, began_s)) from None
             if packet is not None and not _is_flush(packet):
+                self._began = True
                 return packet
             if not self.address.live:
                 raise SourceEnded("the file has ended", where=self.address.shown)
@@ -174,10 +193,27 @@ class Source:
             )
         raise SourceUnreachable("nothing but damaged data", where=self.address.shown)
 
+    def _broken(self, error: SourceError) -> SourceError:
+        """A camera that was running and now fails for no reason that is known has broken off."""
+        if self.address.live and self._began and error.trouble is Trouble.UNREADABLE:
+            error.trouble = Trouble.LOST
+        return error
+
     def is_damaged(self, packet: VideoPacket) -> bool:
         """Whether a packet is known to be broken, or to refer to one that never came. Call it for each."""
         lost = self._references is not None and self._references.misses_reference(bytes(packet))
         return packet.is_corrupt or lost
+
+    def camera_clock_s(self, packet: VideoPacket) -> float | None:
+        """When the camera says it took a packet's picture, Unix seconds; None: it does not say.
+
+        Over RTSP it says so in its sender reports, some seconds after the start. It is never used as a time:
+        a camera without a battery begins in 1970.
+        """
+        if not packet.has_sidedata("prft"):
+            return None
+        micros: int = _PRFT.unpack_from(bytes(packet.get_sidedata("prft")))[0]
+        return micros / _MICRO
 
     def decode(self, packet: VideoPacket, *, wanted: bool = True) -> list[av.VideoFrame]:
         """The pictures that come out when `packet` goes in, mostly one. A bad packet is counted.
@@ -212,8 +248,8 @@ class Source:
         self._container.close()
 
 
-def open_source(address: Address) -> Source:
-    """Open a file or a camera, within about two times LIMIT_S.
+def open_source(address: Address, *, sound: bool = False) -> Source:
+    """Open a file or a camera, within about two times LIMIT_S. `sound`: ask an RTSP camera for all it has.
 
     Raises SourceUnreachable, or SourceUnreadable: not a video, no video in it, or a codec that is not known.
     """
@@ -224,7 +260,7 @@ def open_source(address: Address) -> Source:
         container = av.open(
             address.url,
             format=_DEVICES if address.device else None,
-            options=_options(address),
+            options=_options(address, sound=sound),
             timeout=(LIMIT_S, LIMIT_S),
             metadata_errors="replace",
             hwaccel=hardware.decoding_on(address.decoder),
@@ -238,14 +274,16 @@ def open_source(address: Address) -> Source:
         raise
 
 
-def _options(address: Address) -> dict[str, str]:
+def _options(address: Address, *, sound: bool) -> dict[str, str]:
     """What libavformat may do: nothing but the protocols that this kind of address needs."""
     if address.device:
         return {}
     if not address.live:
         return {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
     scheme = address.url.split(":", 1)[0].lower()
-    options: dict[str, str] = {}
+    # Not waiting for pictures from which the rate could be guessed makes a camera online a second or more
+    # sooner, also after each loss.
+    options = {"fpsprobesize": "0"}
     if scheme in _TLS:
         options["tls_verify"] = str(int(address.tls_verify))
         if address.tls_ca_file is not None:
@@ -253,7 +291,7 @@ def _options(address: Address) -> dict[str, str]:
     if scheme.startswith("rtsp"):
         return options | {
             "rtsp_transport": address.transport,
-            "allowed_media_types": "video",
+            "allowed_media_types": "video+audio+data" if sound else "video",
             "timeout": str(int(LIMIT_S * _MICRO)),
             "protocol_whitelist": "rtsp,rtsps,rtp,srtp,tcp,udp,tls,crypto",
         }

@@ -19,6 +19,8 @@ _BACK_S = 1.0  # further back than this is a jump, less is disorder: those pictu
 _GAP_S = 10.0  # a longer hole is a jump
 _BELIEVED_GAP_S = 3600.0  # a file may have been paused this long; a longer hole is a broken clock
 _STUCK_S = 1.0  # times that stand still for longer are not used any more
+_RATE_WINDOW_S = 60.0  # over which a live source's clock is compared with ours; HLS comes 10 s at a time
+_LEAST_RATE, _MOST_RATE = 0.75, 1.33  # of ours; another rate was made up by a demuxer or a camera
 _LEAST_S = 1e-3  # two moments differ by at least this
 
 
@@ -38,6 +40,7 @@ class _Epoch:
     begin_s: float  # arrival of its first packet, monotonic seconds
     anchor_s: float | None = None  # presentation time at stream second 0
     newest_decode_s: float | None = None
+    window: tuple[float, float] | None = None  # decoding time and arrival at its beginning
     moved_s: float = 0.0  # arrival of the packet with the newest decoding time
     n_still: int = 0  # packets since then
     packet_t: float | None = None
@@ -58,11 +61,14 @@ class Timeline:
         self._hole_s = 0.0  # a believed hole in a file, between two epochs
         self._now = _Epoch(0.0, 0.0)
 
-    def connect(self, *, live: bool, fps: float | None, arrival_s: float) -> None:
-        """A connection is open, or a file starts (again). `arrival_s`: monotonic seconds."""
+    def connect(self, *, live: bool, fps: float | None, arrival_s: float, timed: bool = True) -> None:
+        """A connection is open, or a file starts (again). `arrival_s`: monotonic seconds.
+
+        `timed`: whether the times that come with it are the source's own, and not made up on the way.
+        """
         self._live = live
         self._period_s = 1.0 / (fps or DEFAULT_FPS)
-        self._trusted = True
+        self._trusted = timed
         self.begin(arrival_s)
 
     def begin(self, arrival_s: float) -> None:
@@ -93,6 +99,7 @@ class Timeline:
             why = f"time jumps back by {-step_s:.1f} s"
         elif step_s > 0.0:
             now.newest_decode_s, now.moved_s, now.n_still = decode_s, arrival_s, 0
+            why = self._check_rate(decode_s, arrival_s)
         else:
             now.n_still += 1
             stood_s = arrival_s - now.moved_s if self._live else now.n_still * self._period_s
@@ -100,6 +107,22 @@ class Timeline:
                 self._trusted = False
                 why = "time stands still"
         return why
+
+    def _check_rate(self, decode_s: float, arrival_s: float) -> str:
+        """A live source's clock runs as ours does; one that does not is not used any more."""
+        now = self._now
+        if now.window is None or not self._live:
+            now.window = decode_s, arrival_s
+            return ""
+        passed_s = arrival_s - now.window[1]
+        if passed_s < _RATE_WINDOW_S:
+            return ""
+        rate = (decode_s - now.window[0]) / passed_s
+        now.window = decode_s, arrival_s
+        if _LEAST_RATE <= rate <= _MOST_RATE:
+            return ""
+        self._trusted = False
+        return f"its clock runs at {rate:.2f} times ours"
 
     def packet_t(self, present_s: float | None, arrival_s: float) -> float:
         """Stream seconds of a packet; not monotone where pictures are reordered."""

@@ -25,6 +25,7 @@ from uuid import uuid4
 
 from api.schemas import CameraState
 from detector.errors import StorageError, WatchError
+from detector.rules.handoff import NAME as HANDOFF
 from models.catalog import load_card
 from models.export import ensure_network
 from models.onnx import DetectorOptions, OnnxDetector
@@ -37,8 +38,10 @@ from streams.evidence import Folder
 from streams.flow import Board, Pipe, Stage
 from streams.health import Census, Pulse, Watched
 from streams.inference import Inference, Orders
+from streams.mainstream import MainStream
 from streams.metrics import MetricsPage, WorkerCollector, open_page
 from streams.outbox import Outbox
+from streams.pairlook import POSE
 from streams.reader import CameraHealth, Outside, Reader
 from streams.recorder import ClipRequest, ClipWriter, Cut, PacketRing, Recorder
 from streams.roster import Lookout, Roster
@@ -67,7 +70,9 @@ class Done:
 
 
 def build_detector(site: Site) -> OnnxDetector:
-    """The network of a site file, fetched and exported first if need be. Raises ModelError."""
+    """The network of a site file, fetched and exported first if need be, as is that of poses. Raises ModelError."""
+    if any(choice.rule == HANDOFF for camera in site.cameras for choice in camera.rules):
+        ensure_network(load_card(POSE))
     card, told = load_card(site.detector.network), site.detector
     options = DetectorOptions(
         provider=told.provider, threads=told.threads, side_px=told.side_px, min_score=told.min_score
@@ -231,14 +236,24 @@ class Worker:
             self._board.join(camera.id, lossless=True)
         requests: Pipe[ClipRequest] = Pipe(_REQUESTS)
         recorder = Recorder(PacketRing(keep_s(camera)), requests, self._cuts, self._abandon, camera.id)
-        clock = replace(outside.clock, wait=partial(_wait_and_cut, outside.clock.wait, recorder))
-        reader = Reader(camera, self._board, recorder, self._noted, replace(outside, clock=clock))
-        desk = Desk(self._outbox, self._folder, requests, self._abandon)
+        sink: Recorder | MainStream = recorder
+        if camera.evidence is not None:
+            sink = MainStream(
+                camera.id, camera.evidence, recorder, outside.clock, outside.open_source, outside.dice
+            )
+        clock = replace(outside.clock, wait=partial(_wait_and_cut, outside.clock.wait, sink))
+        reader = Reader(camera, self._board, sink, self._noted, replace(outside, clock=clock))
+        learned = self._site.worker.state_dir / "learned"
+        desk = Desk(self._outbox, self._folder, requests, self._abandon, learned=learned)
         analysis = Analysis(camera, self._run, desk, lambda: reader.health)
         watched = Watched(camera, reader, analysis, recorder)
 
         def run(stop: threading.Event) -> None:
-            reader.run(stop)
+            try:
+                reader.run(stop)
+            finally:
+                if isinstance(sink, MainStream):
+                    sink.close()
             recorder.serve()
 
         return Lookout(watched, requests, self._stage(f"camera {camera.id}", run))
@@ -268,7 +283,7 @@ class Worker:
             log.error("part does not end and is abandoned name=%r", stage.name)
 
 
-def _wait_and_cut(wait: Wait, recorder: Recorder, stop: threading.Event, wait_s: float) -> bool:
+def _wait_and_cut(wait: Wait, recorder: Recorder | MainStream, stop: threading.Event, wait_s: float) -> bool:
     """A reader's wait: between two attempts, too, late alerts get their clips of what came before."""
     while wait_s > _LOOK_S and not stop.is_set():
         recorder.tick()

@@ -1,4 +1,4 @@
-"""Alerts, their history, verdicts and evidence rows. All that is kept of an alert is read and written here.
+"""Alerts, their history and evidence rows: written as workers tell, read for people. What people do is in life.py.
 
 A phase is stored once, by (alert_id, phase, revision); the alert's row shows the newest phase whatever the
 order of arrival. Phases that come while a commit is under way wait and share the next commit, so a disk
@@ -14,15 +14,26 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Select, insert, select, update
+from sqlalchemy import RowMapping, Select, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.db import tables as tb
 from api.db.cameras import ensure_cameras
 from api.db.cursor import decode, encode
 from api.db.intake import Batch, fold
-from api.db.rows import PENDING, PHASE_RANK, alert_out, alerts_select, media_out, phase_out, verdict_out
+from api.db.outbound import enqueue
+from api.db.rows import (
+    PENDING,
+    PHASE_RANK,
+    action_out,
+    alert_out,
+    alerts_select,
+    media_out,
+    phase_out,
+    verdict_out,
+)
 from api.db.session import AlertNews, Database, Write
+from api.db.suppress import HOUR, Limits, suppress, unsent
 from api.schemas import (
     AlertDetail,
     AlertIn,
@@ -31,13 +42,18 @@ from api.schemas import (
     MediaKind,
     MediaOut,
     MediaState,
-    VerdictIn,
+    Suppression,
 )
+from api.schemas_desk import LoadOut
 from detector.errors import StorageError
 from detector.types import Phase, Severity
 
+Cameras = frozenset[str] | None  # None: all
 _BATCH = 256  # phases in one commit
 PAGE_LIMIT = 200
+
+
+_NO_LIMITS = Limits()
 
 
 class UnknownAlert(LookupError):
@@ -53,6 +69,8 @@ class AlertFilter:
     phase: Phase | None = None
     severity: Severity | None = None
     verdict: str | None = None
+    suppressed: str = "no"  # "no", "only" or "any"
+    cameras: Cameras = None  # the only ones that may be shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +103,10 @@ class _Waiting:
 class AlertStore:
     """Reads and writes alerts."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
-        self._db = database
-        self._clock = clock
+    def __init__(
+        self, database: Database, clock: Callable[[], datetime], limits: Limits = _NO_LIMITS
+    ) -> None:
+        self._db, self._clock, self._limits = database, clock, limits
         self._waiting: list[_Waiting] = []
         self._turn = asyncio.Lock()
 
@@ -129,19 +148,25 @@ class AlertStore:
             stored={(row.alert_id, row.phase, row.revision) for row in stored},
             known={row["alert_id"]: dict(row) for row in rows.mappings()},
         )
+        before = {alert_id: row["severity"] for alert_id, row in batch.known.items()}
         fresh = [fold(batch, alert, now) for alert in phases]
         if batch.phases:
+            risen = await suppress(connection, batch, before, self._limits, now)
             order = batch.changed()
             batch.number(await _reserve(connection, len(order)))
             await ensure_cameras(connection, {row["camera_id"] for row in batch.new.values()})
             await _write_batch(connection, batch)
+            told = await unsent(connection, risen) if risen else []
+            told += [one for one, new in zip(phases, fresh, strict=True) if new]
+            shown = [one for one in told if batch.row(one.alert_id)["suppressed"] is None]
+            await enqueue(connection, shown, now)
             await self._tell(write, order)
         return fresh
 
     async def _tell(self, write: Write, alert_ids: Sequence[UUID]) -> None:
         """Put the alerts as they now stand into the news of this write, in the order of their numbers."""
         wanted = alerts_select().where(tb.alerts.c.alert_id.in_(alert_ids)).order_by(tb.alerts.c.change)
-        write.news.extend(await _read(write.connection, wanted))
+        write.news.extend(await self._read(write.connection, wanted))
 
     async def put_media(self, alert_id: UUID, media: MediaRow) -> None:
         """Note that a piece of evidence is on disk. Raises UnknownAlert, StorageError."""
@@ -195,38 +220,7 @@ class AlertStore:
         )
         await self._tell(write, [alert_id])
 
-    # ------------------------------------------------------------ from people
-
-    async def add_verdict(self, alert_id: UUID, verdict: VerdictIn, by: str) -> None:
-        """Store a person's word; the last one counts. Raises UnknownAlert, StorageError."""
-        row = {
-            "alert_id": alert_id,
-            "verdict": verdict.verdict.value,
-            "reason": verdict.reason.value if verdict.reason else None,
-            "note": verdict.note,
-            "by": by,
-            "at": self._clock(),
-        }
-        async with self._db.writing() as write:
-            await _must_exist(write.connection, alert_id)
-            result = await write.connection.execute(
-                insert(tb.verdicts).values(**row).returning(tb.verdicts.c.id)
-            )
-            await self.touch(write, alert_id, {"verdict_id": result.scalar_one()})
-
-    async def hold(self, alert_id: UUID, by: str | None) -> None:
-        """Keep an alert's evidence whatever its age and the disk; None: no longer.
-
-        Who began to hold it stays. Raises UnknownAlert, StorageError.
-        """
-        async with self._db.writing() as write:
-            query = select(tb.alerts.c.held_by).where(tb.alerts.c.alert_id == alert_id)
-            row = (await write.connection.execute(query)).first()
-            if row is None:
-                raise UnknownAlert(alert_id)
-            if (row.held_by is None) != (by is None):
-                at = None if by is None else self._clock()
-                await self.touch(write, alert_id, {"held_by": by, "held_at": at})
+    # ------------------------------------------------------------ for people
 
     async def page(self, wanted: AlertFilter, limit: int, cursor: str | None) -> AlertPage:
         """Newest arrival first; `limit` is capped at PAGE_LIMIT. Raises BadCursor, StorageError."""
@@ -236,9 +230,15 @@ class AlertStore:
             query = query.where(tb.alerts.c.arrival < decode(cursor))
         async with self._db.reading() as connection:
             rows = (await connection.execute(query)).mappings().all()
-            items = await _outs(connection, rows[:limit])
+            items = await self._outs(connection, rows[:limit])
         after = encode(rows[limit - 1]["arrival"]) if len(rows) > limit else None
         return AlertPage(items=items, next=after)
+
+    async def is_of(self, alert_id: UUID, cameras: Cameras) -> bool:
+        """Whether there is such an alert of one of these cameras. Raises StorageError."""
+        query = _within(select(tb.alerts.c.change).where(tb.alerts.c.alert_id == alert_id), cameras)
+        async with self._db.reading() as connection:
+            return (await connection.execute(query)).first() is not None
 
     async def detail(self, alert_id: UUID) -> AlertDetail:
         """Everything about one alert. Raises UnknownAlert, StorageError."""
@@ -247,13 +247,16 @@ class AlertStore:
             row = found.mappings().first()
             if row is None:
                 raise UnknownAlert(alert_id)
-            (head,) = await _outs(connection, [row])
+            (head,) = await self._outs(connection, [row])
             phases = await connection.execute(
                 select(tb.alert_phases).where(tb.alert_phases.c.alert_id == alert_id)
             )
             history = sorted(phases.mappings(), key=lambda r: (r["revision"], PHASE_RANK[Phase(r["phase"])]))
             verdicts = await connection.execute(
                 select(tb.verdicts).where(tb.verdicts.c.alert_id == alert_id).order_by(tb.verdicts.c.id)
+            )
+            actions = await connection.execute(
+                select(tb.actions).where(tb.actions.c.alert_id == alert_id).order_by(tb.actions.c.id)
             )
             newest = AlertIn.model_validate_json(history[-1]["body"])
             return AlertDetail(
@@ -268,6 +271,7 @@ class AlertStore:
                 stages=newest.stages,
                 history=[phase_out(r) for r in history],
                 verdicts=[verdict_out(r) for r in verdicts.mappings()],
+                actions=[action_out(r) for r in actions.mappings()],
             )
 
     async def media(self, alert_id: UUID, kind: MediaKind) -> Evidence:
@@ -281,6 +285,16 @@ class AlertStore:
         label = f"{head.name} {head.opened_at:%Y-%m-%d %H-%M-%S}Z {kind.value}"
         return Evidence(PENDING, "", label) if row is None else Evidence(media_out(row), row["sha256"], label)
 
+    async def load(self, cameras: Cameras) -> LoadOut:
+        """What was put before people in the last hour, and what not. Raises StorageError."""
+        why = tb.alerts.c.suppressed
+        recent = select(why, func.count()).where(tb.alerts.c.received_at > self._clock() - HOUR)
+        async with self._db.reading() as connection:
+            found = await connection.execute(_within(recent, cameras).group_by(why))
+            counts = {row[0]: row[1] for row in found}
+        hidden = {one: counts.get(one.value, 0) for one in Suppression}
+        return LoadOut(shown=counts.get(None, 0), budget=self._limits.budget, suppressed=hidden)
+
     # ------------------------------------------------------------ for the feed
 
     async def head(self) -> int:
@@ -288,24 +302,49 @@ class AlertStore:
         async with self._db.reading() as connection:
             return int((await connection.execute(select(tb.feed_head.c.change))).scalar_one())
 
-    async def changes_after(self, change: int, limit: int) -> list[AlertNews]:
-        """The alerts changed after a number, oldest change first."""
-        wanted = alerts_select().where(tb.alerts.c.change > change)
+    async def changes_after(self, change: int, limit: int, cameras: Cameras = None) -> list[AlertNews]:
+        """The alerts of these cameras that changed after a number, oldest change first."""
+        wanted = _within(alerts_select().where(tb.alerts.c.change > change), cameras)
         async with self._db.reading() as connection:
-            return await _read(connection, wanted.order_by(tb.alerts.c.change).limit(limit))
+            return await self._read(connection, wanted.order_by(tb.alerts.c.change).limit(limit))
+
+    # ------------------------------------------------------------ rows to wire shapes
+
+    async def _read(self, connection: AsyncConnection, query: Select[Any]) -> list[AlertNews]:
+        rows = (await connection.execute(query)).mappings().all()
+        outs = await self._outs(connection, rows)
+        return [AlertNews(row["change"], out) for row, out in zip(rows, outs, strict=True)]
+
+    async def _outs(self, connection: AsyncConnection, rows: Sequence[RowMapping]) -> list[AlertOut]:
+        """The wire shape of alert rows, with their evidence."""
+        ids = [row["alert_id"] for row in rows]
+        media: dict[UUID, list[RowMapping]] = {alert_id: [] for alert_id in ids}
+        if ids:
+            found = await connection.execute(select(tb.media).where(tb.media.c.alert_id.in_(ids)))
+            for row in found.mappings():
+                media[row["alert_id"]].append(row)
+        now = self._clock()
+        return [alert_out(row, media[row["alert_id"]], now) for row in rows]
 
 
 def _filtered(wanted: AlertFilter) -> Select[Any]:
-    query = alerts_select()
+    query = _within(alerts_select(), wanted.cameras)
     for name in ("camera_id", "rule", "phase", "severity"):
         value = getattr(wanted, name)
         if value is not None:
             query = query.where(tb.alerts.c[name] == str(value))
+    if wanted.suppressed != "any":
+        why = tb.alerts.c.suppressed
+        query = query.where(why.is_(None) if wanted.suppressed == "no" else why.is_not(None))
     if wanted.verdict == "none":
         query = query.where(tb.alerts.c.verdict_id.is_(None))
     elif wanted.verdict is not None:
         query = query.where(tb.verdicts.c.verdict == wanted.verdict)
     return query
+
+
+def _within(query: Select[Any], cameras: Cameras) -> Select[Any]:
+    return query if cameras is None else query.where(tb.alerts.c.camera_id.in_(sorted(cameras)))
 
 
 async def _reserve(connection: AsyncConnection, n: int) -> int:
@@ -335,20 +374,3 @@ async def _media_row(connection: AsyncConnection, alert_id: UUID, kind: MediaKin
     where = (tb.media.c.alert_id == alert_id) & (tb.media.c.kind == kind.value)
     row = (await connection.execute(select(tb.media).where(where))).mappings().first()
     return None if row is None else dict(row)
-
-
-async def _read(connection: AsyncConnection, query: Select[Any]) -> list[AlertNews]:
-    rows = (await connection.execute(query)).mappings().all()
-    outs = await _outs(connection, rows)
-    return [AlertNews(row["change"], out) for row, out in zip(rows, outs, strict=True)]
-
-
-async def _outs(connection: AsyncConnection, rows: Sequence[RowMapping]) -> list[AlertOut]:
-    """The wire shape of alert rows, with their evidence."""
-    ids = [row["alert_id"] for row in rows]
-    media: dict[UUID, list[RowMapping]] = {alert_id: [] for alert_id in ids}
-    if ids:
-        found = await connection.execute(select(tb.media).where(tb.media.c.alert_id.in_(ids)))
-        for row in found.mappings():
-            media[row["alert_id"]].append(row)
-    return [alert_out(row, media[row["alert_id"]]) for row in rows]

@@ -29,12 +29,16 @@ class Batch:
         """The alerts to write, in the order in which their first new phase came."""
         return list(dict.fromkeys(row["alert_id"] for row in self.phases))
 
+    def row(self, alert_id: UUID) -> dict[str, Any]:
+        """The row of an alert as it will stand."""
+        return self.new.get(alert_id) or self.known[alert_id]
+
     def number(self, first: int) -> None:
         """Give each changed alert its change number, counting from `first`."""
         for change, alert_id in enumerate(self.changed(), start=first):
             if alert_id in self.new:
                 self.new[alert_id]["arrival"] = change
-            (self.new.get(alert_id) or self.known[alert_id])["change"] = change
+            self.row(alert_id)["change"] = change
 
 
 def fold(batch: Batch, alert: AlertIn, now: datetime) -> bool:
@@ -76,6 +80,8 @@ def _first_row(alert: AlertIn, now: datetime) -> dict[str, Any]:
         "received_at": now,
         "updated_at": now,
         "verdict_id": None,
+        "suppressed": None,
+        "suppressed_by": None,
     }
     return fixed | _newest(alert) | _opened(alert)
 

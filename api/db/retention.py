@@ -21,9 +21,11 @@ from sqlalchemy import ColumnElement, Select, and_, case, false, func, insert, o
 
 from api.db import cursor as page
 from api.db import tables as tb
-from api.db.alerts import AlertStore
+from api.db.alerts import AlertStore, Cameras
+from api.db.audit import AuditLog, Entry
 from api.db.session import Database, Write
 from api.schemas import MediaKind, MediaState, Verdict
+from api.schemas_audit import What
 from api.schemas_storage import DeletionOut, DeletionPage, Why
 from api.trusted import NEAR
 from detector.types import Severity
@@ -83,8 +85,10 @@ _READY = tb.media.c.state == MediaState.READY.value
 class RetentionStore:
     """Chooses, forgets, logs."""
 
-    def __init__(self, database: Database, alerts: AlertStore, clock: Callable[[], datetime]) -> None:
-        self._db, self._alerts, self._clock = database, alerts, clock
+    def __init__(
+        self, database: Database, alerts: AlertStore, audit: AuditLog, clock: Callable[[], datetime]
+    ) -> None:
+        self._db, self._alerts, self._audit, self._clock = database, alerts, audit, clock
 
     # ------------------------------------------------------------ choosing
 
@@ -163,6 +167,8 @@ class RetentionStore:
         lines = [line | {"kind": piece.kind.value, "bytes": piece.n_bytes} for piece in pieces]
         await write.connection.execute(insert(tb.deletions), lines)
         await self._alerts.touch(write, alert_id, {})
+        entry = Entry("retention", What.DELETION, str(alert_id), {"why": why.value, "kinds": " ".join(kinds)})
+        await self._audit.append(write, entry)
 
     # ------------------------------------------------------------ looking
 
@@ -211,12 +217,16 @@ class RetentionStore:
             )
             await write.connection.execute(update(tb.storage).values(seen_at=now))
 
-    async def log_page(self, alert_id: UUID | None, limit: int, cursor: str | None) -> DeletionPage:
-        """The log, newest first; `limit` is capped at LOG_LIMIT. Raises BadCursor, StorageError."""
+    async def log_page(
+        self, alert_id: UUID | None, cameras: Cameras, limit: int, cursor: str | None
+    ) -> DeletionPage:
+        """The log of these cameras, newest first; `limit` is capped at LOG_LIMIT. Raises BadCursor, StorageError."""
         limit = min(limit, LOG_LIMIT)
         query = select(tb.deletions).order_by(tb.deletions.c.id.desc()).limit(limit + 1)
         if alert_id is not None:
             query = query.where(tb.deletions.c.alert_id == alert_id)
+        if cameras is not None:
+            query = query.where(tb.deletions.c.camera_id.in_(sorted(cameras)))
         if cursor is not None:
             query = query.where(tb.deletions.c.id < page.decode(cursor))
         async with self._db.reading() as connection:

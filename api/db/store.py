@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from api.db.alerts import AlertStore
+from api.db.audit import AuditLog
 from api.db.cameras import CameraStore
+from api.db.handovers import HandoverStore
+from api.db.life import LifeStore
+from api.db.outbound import OutboundStore
 from api.db.people import PeopleStore
 from api.db.retention import RetentionStore
 from api.db.session import Database, News, Publish
+from api.db.suppress import Limits
 from api.settings import Settings
 
 Clock = Callable[[], datetime]
@@ -28,13 +33,17 @@ def _untold(_news: Sequence[News]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """Alerts, cameras, people and what is kept, on one database."""
+    """Alerts, cameras, people, what is kept, what was done and what goes out, on one database."""
 
     database: Database
     alerts: AlertStore
     cameras: CameraStore
     people: PeopleStore
     retention: RetentionStore
+    life: LifeStore
+    handovers: HandoverStore
+    audit: AuditLog
+    outbound: OutboundStore
 
 
 @asynccontextmanager
@@ -46,13 +55,19 @@ async def open_store(
     database = Database(settings.database, publish, settings.busy_s)
     try:
         await database.migrate()
-        alerts = AlertStore(database, clock)
+        limits = Limits(timedelta(seconds=settings.cooldown_s), settings.budget_per_hour)
+        alerts, audit = AlertStore(database, clock, limits), AuditLog(database, clock)
+        life = LifeStore(database, alerts, audit, clock)
         yield Store(
             database,
             alerts,
             CameraStore(database, clock),
-            PeopleStore(database, clock),
-            RetentionStore(database, alerts, clock),
+            PeopleStore(database, audit, clock),
+            RetentionStore(database, alerts, audit, clock),
+            life,
+            HandoverStore(database, life, audit, clock),
+            audit,
+            OutboundStore(database, audit, clock),
         )
     finally:
         await database.close()

@@ -66,6 +66,8 @@ users = Table(
     Column("role", String(16), nullable=False),
     Column("must_change_password", Boolean, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("cameras", JSON(none_as_null=True)),  # the ids of those this person may see; null: all
+    Column("disabled_at", UtcDateTime),  # null: may log in
 )
 
 sessions = Table(
@@ -134,8 +136,17 @@ alerts = Table(
     Column("held_at", UtcDateTime),  # null: its evidence goes when its time is over
     Column("held_by", String(64)),
     Column("kept_from", UtcDateTime),  # from when its age counts; null: no pass has seen it yet
+    Column("suppressed", String(16)),  # why it is not put before people; null: it is
+    Column("suppressed_by", Uuid),  # the alert that it repeats
+    Column("claimed_by", String(64)),  # who works on it, unless that was too long ago (api/db/rows.py)
+    Column("claimed_at", UtcDateTime),
+    Column("claim_used_at", UtcDateTime),  # when its holder last did something with it
     Index("ix_alerts_kept_from", "kept_from"),
+    Index("ix_alerts_incident", "camera_id", "rule", "zone", "opened_at"),
+    Index("ix_alerts_received_at", "received_at"),
     Index("ix_alerts_camera_id_arrival", "camera_id", "arrival"),
+    Index("ix_alerts_camera_id_rule_phase", "camera_id", "rule", "phase"),
+    Index("ix_alerts_opened_at", "opened_at"),
 )
 
 alert_phases = Table(
@@ -176,6 +187,53 @@ media = Table(
     Column("duration_s", Float),
 )
 
+actions = Table(  # what people did with an alert; verdicts have a table of their own
+    "actions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("alert_id", ForeignKey("alerts.alert_id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("note", String(2000), nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+handovers = Table(
+    "handovers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("note", String(2000), nullable=False),
+    Column("cameras", JSON(none_as_null=True)),  # those its writer could see; null: all
+    Column("n_released", Integer, nullable=False),  # claims of its writer that ended with it
+    Column("by", String(64), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("taken_by", String(64)),
+    Column("taken_at", UtcDateTime),
+)
+
+audit = Table(  # triggers of the database refuse to change or delete a row (m0003_life.py)
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # without a gap
+    Column("at", UtcDateTime, nullable=False),
+    Column("who", String(64), nullable=False),
+    Column("what", String(32), nullable=False),
+    Column("about", String(200), nullable=False),
+    Column("details", Text, nullable=False),  # JSON
+    Column("hash", String(64), nullable=False),  # of this row and the hash before it
+    Index("ix_audit_who_id", "who", "id"),
+    Index("ix_audit_what_id", "what", "id"),
+    Index("ix_audit_about_id", "about", "id"),
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("n", Integer, nullable=False),  # rows in the audit; the lock of who appends
+    Column("hash", String(64), nullable=False),  # of the last one
+)
+
 deletions = Table(
     "deletions",
     metadata,
@@ -203,4 +261,49 @@ feed_head = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("change", Integer, nullable=False),  # the last number given out
+)
+
+outbound_targets = Table(
+    "outbound_targets",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("wants", JSON, nullable=False),  # Filter
+    Column("options", JSON, nullable=False),  # what is not secret
+    Column("secrets", JSON, nullable=False),  # leave the database only to be used
+    Column("made_by", String(64), nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("n_dropped", Integer, nullable=False),
+    Column("failing_since", UtcDateTime),
+    Column("problem", String(500), nullable=False),
+)
+
+outbound_queue = Table(
+    "outbound_queue",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("target_id", ForeignKey("outbound_targets.id", ondelete="CASCADE"), nullable=False),
+    Column("alert_id", Uuid, nullable=False),
+    Column("phase", String(16), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Index("ix_outbound_queue_target_id_due_at", "target_id", "due_at"),
+)
+
+outbound_log = Table(
+    "outbound_log",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("target_id", ForeignKey("outbound_targets.id", ondelete="CASCADE"), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("alert_id", Uuid),  # none of a test
+    Column("phase", String(16)),
+    Column("outcome", String(16), nullable=False),
+    Column("words", String(500), nullable=False),
+    Column("took_ms", Integer, nullable=False),
+    Index("ix_outbound_log_target_id_id", "target_id", "id"),
 )

@@ -1,8 +1,8 @@
-"""What people see of alerts and the verdicts they give. Evidence is looked up by id; no path is taken."""
+"""What people see of alerts. Evidence is looked up by id, no path is taken, and who looks is in the audit."""
 
 from __future__ import annotations
 
-import logging
+from dataclasses import replace
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -10,83 +10,67 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from api.db.alerts import AlertFilter, UnknownAlert
+from api.db.audit import Entry
 from api.db.cursor import BadCursor
-from api.deps import ReviewerDep, Service, ServiceDep, require_person
-from api.schemas import AlertDetail, AlertPage, MediaKind, MediaState, Slug, Verdict, VerdictIn
+from api.deps import AlertDep, PersonDep, Service, ServiceDep, require_person
+from api.schemas import AlertDetail, AlertPage, MediaKind, MediaState, Slug, Verdict
+from api.schemas_audit import What
+from api.schemas_desk import LoadOut
 from detector.types import Phase, Severity
-
-log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/alerts", tags=["alerts"], dependencies=[Depends(require_person)])
 
+Suppressed = Literal["no", "only", "any"]
 VerdictFilter = Literal["none"] | Verdict
 
 
 def _filter(
+    session: PersonDep,
     camera_id: Slug | None = None,
     rule: Slug | None = None,
     phase: Phase | None = None,
     severity: Severity | None = None,
     verdict: VerdictFilter | None = None,
 ) -> AlertFilter:
-    return AlertFilter(camera_id=camera_id, rule=rule, phase=phase, severity=severity, verdict=verdict)
+    return AlertFilter(
+        camera_id=camera_id,
+        rule=rule,
+        phase=phase,
+        severity=severity,
+        verdict=verdict,
+        cameras=session.user.cameras,
+    )
 
 
 @router.get("", operation_id="listAlerts")
 async def list_alerts(
     service: ServiceDep,
     wanted: Annotated[AlertFilter, Depends(_filter)],
+    suppressed: Suppressed = "no",
     limit: Annotated[int, Query(ge=1, description="More than 200 is taken as 200")] = 50,
     cursor: Annotated[str | None, Query(max_length=100)] = None,
 ) -> AlertPage:
     """Alerts, newest arrival first; `next` of a page is the `cursor` of the following one."""
     try:
-        return await service.store.alerts.page(wanted, limit, cursor)
+        return await service.store.alerts.page(replace(wanted, suppressed=suppressed), limit, cursor)
     except BadCursor as error:
         raise HTTPException(422, f"cursor: {error}") from error
 
 
+@router.get("/load", operation_id="getLoad")
+async def get_load(service: ServiceDep, session: PersonDep) -> LoadOut:
+    """What the desk was shown in the last hour against its budget, and how many were suppressed."""
+    return await service.store.alerts.load(session.user.cameras)
+
+
 @router.get("/{alert_id}", operation_id="getAlert")
-async def get_alert(alert_id: UUID, service: ServiceDep) -> AlertDetail:
+async def get_alert(alert_id: AlertDep, service: ServiceDep) -> AlertDetail:
     """Everything about one alert."""
-    return await _detail(service, alert_id)
+    return await detail_of(service, alert_id)
 
 
-@router.post("/{alert_id}/verdict", operation_id="giveVerdict")
-async def give_verdict(
-    alert_id: UUID, verdict: VerdictIn, service: ServiceDep, session: ReviewerDep
-) -> AlertDetail:
-    """Say what an alert was; the last verdict counts and all are kept."""
-    try:
-        await service.store.alerts.add_verdict(alert_id, verdict, session.user.name)
-    except UnknownAlert:
-        raise HTTPException(404, "no such alert") from None
-    return await _detail(service, alert_id)
-
-
-@router.put("/{alert_id}/hold", operation_id="hold")
-async def hold(alert_id: UUID, service: ServiceDep, session: ReviewerDep) -> AlertDetail:
-    """Keep this alert's evidence: no age and no full disk removes it."""
-    return await _hold(service, alert_id, session.user.name)
-
-
-@router.delete("/{alert_id}/hold", operation_id="release")
-async def release(alert_id: UUID, service: ServiceDep, session: ReviewerDep) -> AlertDetail:
-    """Let the rules of retention apply to this alert's evidence again."""
-    detail = await _hold(service, alert_id, None)
-    log.info("hold released alert=%s by=%s", alert_id, session.user.name)
-    return detail
-
-
-async def _hold(service: Service, alert_id: UUID, by: str | None) -> AlertDetail:
-    try:
-        await service.store.alerts.hold(alert_id, by)
-    except UnknownAlert:
-        raise HTTPException(404, "no such alert") from None
-    return await _detail(service, alert_id)
-
-
-async def _detail(service: Service, alert_id: UUID) -> AlertDetail:
+async def detail_of(service: Service, alert_id: UUID) -> AlertDetail:
+    """An alert as it now stands, or 404."""
     try:
         return await service.store.alerts.detail(alert_id)
     except UnknownAlert:
@@ -94,7 +78,13 @@ async def _detail(service: Service, alert_id: UUID) -> AlertDetail:
 
 
 def _serve(kind: MediaKind) -> None:
-    async def serve(alert_id: UUID, request: Request, service: ServiceDep) -> Response:
+    async def serve(
+        alert_id: AlertDep,
+        request: Request,
+        service: ServiceDep,
+        session: PersonDep,
+        download: Annotated[bool, Query(description="As a file to save")] = False,
+    ) -> Response:
         try:
             found = await service.store.alerts.media(alert_id, kind)
         except UnknownAlert:
@@ -103,7 +93,13 @@ def _serve(kind: MediaKind) -> None:
             raise HTTPException(404, f"the {kind.value} has not come yet")
         if found.media.state is MediaState.MISSING:
             raise HTTPException(404, f"there is no {kind.value}: {found.media.reason}")
-        return await service.media.serve(alert_id, kind, found, request)
+        what = What.DOWNLOAD if download else What.VIEW
+        service.store.audit.look(Entry(session.user.name, what, str(alert_id), {"kind": kind.value}))
+        answer = await service.media.serve(alert_id, kind, found, request)
+        if download and "content-disposition" in answer.headers:
+            shown = answer.headers["content-disposition"]
+            answer.headers["content-disposition"] = shown.replace("inline", "attachment", 1)
+        return answer
 
     serve.__doc__ = f"The {kind.value} of an alert, whole or by Range."
     path = f"/{{alert_id}}/{kind.value}"

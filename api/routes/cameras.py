@@ -6,21 +6,21 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import FileResponse
 
 from api.db.cameras import UnknownCamera
-from api.deps import ServiceDep, require_person
-from api.schemas import CameraOut, Slug
+from api.deps import CameraDep, PersonDep, ServiceDep, require_person
+from api.schemas import CameraOut
 
 router = APIRouter(prefix="/cameras", tags=["cameras"], dependencies=[Depends(require_person)])
 
 
 @router.get("", operation_id="listCameras")
-async def list_cameras(service: ServiceDep) -> list[CameraOut]:
-    """Every camera with its latest pulse."""
-    return await service.store.cameras.all()
+async def list_cameras(service: ServiceDep, session: PersonDep) -> list[CameraOut]:
+    """Every camera that this person may see, with its latest pulse."""
+    return [one for one in await service.store.cameras.all() if session.user.sees(one.camera_id)]
 
 
 @router.get("/{camera_id}/picture", operation_id="getPicture", response_class=FileResponse)
 @router.head("/{camera_id}/picture", include_in_schema=False, response_class=FileResponse)
-async def get_picture(camera_id: Slug, request: Request, service: ServiceDep) -> Response:
+async def get_picture(camera_id: CameraDep, request: Request, service: ServiceDep) -> Response:
     """The newest picture of a camera."""
     try:
         camera = await service.store.cameras.get(camera_id)

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, HTTPException, Query
 
 from api.db.cursor import BadCursor
-from api.deps import ServiceDep, require_person
+from api.deps import PersonDep, ServiceDep, require_person
 from api.schemas_storage import DeletionPage
 
 router = APIRouter(prefix="/deletions", tags=["deletions"], dependencies=[Depends(require_person)])
@@ -17,12 +17,13 @@ router = APIRouter(prefix="/deletions", tags=["deletions"], dependencies=[Depend
 @router.get("", operation_id="listDeletions")
 async def list_deletions(
     service: ServiceDep,
+    session: PersonDep,
     alert_id: UUID | None = None,
     limit: Annotated[int, Query(ge=1, description="More than 200 is taken as 200")] = 50,
     cursor: Annotated[str | None, Query(max_length=100)] = None,
 ) -> DeletionPage:
     """What was removed, why and when, newest first; `next` of a page is the `cursor` of the following one."""
     try:
-        return await service.store.retention.log_page(alert_id, limit, cursor)
+        return await service.store.retention.log_page(alert_id, session.user.cameras, limit, cursor)
     except BadCursor as error:
         raise HTTPException(422, f"cursor: {error}") from error

@@ -34,7 +34,8 @@ async def listen(
         raise HTTPException(422, "Last-Event-ID: wanted the number of a change")
     source = Source(
         head=service.store.alerts.head,
-        changes_after=service.store.alerts.changes_after,
+        changes_after=partial(service.store.alerts.changes_after, cameras=session.user.cameras),
         may_go_on=partial(service.guard.alive, session),
+        sees=session.user.sees,
     )
     return FeedResponse(service.feed, source, None if last_event_id is None else int(last_event_id))

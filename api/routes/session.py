@@ -36,7 +36,7 @@ async def who_am_i(session: SessionDep) -> Me:
 @router.delete("", status_code=204, operation_id="logOut")
 async def log_out(session: SessionDep, response: Response, service: ServiceDep) -> None:
     """End this session."""
-    await service.store.people.close_session(session.token_hash)
+    await service.store.people.close_session(session)
     response.delete_cookie(SESSION_COOKIE)
     response.delete_cookie(CSRF_COOKIE)
 

@@ -9,8 +9,11 @@ from typing import Protocol
 
 from detector.errors import ConfigError, check_range
 from detector.groups import Group
-from detector.types import Fact, Finding, Observation, Phase, Series, Severity
+from detector.pairs import PairSight
+from detector.types import SEVERITY_ORDER, Fact, Finding, Observation, Phase, Series, Severity
 
+_STEPS = sorted(SEVERITY_ORDER, key=SEVERITY_ORDER.__getitem__)
+AT_ONCE_S = 1e-6  # to hold for no longer is not to hold
 MAX_POINTS = 1000  # of a history; then every other point is dropped, so an hour and a minute cost the same
 
 
@@ -20,6 +23,7 @@ class View:
 
     obs: Observation
     groups: Mapping[float, Sequence[Group]]  # by link distance in bh: those the camera's rules ask for
+    pairs: Sequence[PairSight] = ()  # close pairs whose skeletons were looked at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,11 @@ class Timing:
                 wanted=f"at least gap_s ({self.gap_s:g})",
                 got=f"{self.close_s:g}",
             )
+
+    @property
+    def at_once(self) -> bool:
+        """Whether an alert opens at its first hit: of what is over in a moment."""
+        return self.hold_s <= AT_ONCE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +101,11 @@ class Rule(Teller, Protocol):
         ...
 
 
+def one_up(severity: Severity) -> Severity:
+    """Give the next higher severity; high stays high."""
+    return _STEPS[min(SEVERITY_ORDER[severity] + 1, len(_STEPS) - 1)]
+
+
 class History:
     """The numbers of one incident over time: every numeric fact of its findings, at most MAX_POINTS points.
 
@@ -102,6 +116,7 @@ class History:
     def __init__(self, t: float) -> None:
         self.started_t = t
         self.last_t = t
+        self.last: Finding | None = None  # the latest hit, words and series included
         self._t = array("d")
         self._columns: dict[str, array[float]] = {}
         self._ends: dict[str, tuple[float, float]] = {}
@@ -129,6 +144,10 @@ class History:
             self._every *= 2
             self._t = self._t[::2]
             self._columns = {name: column[::2] for name, column in self._columns.items()}
+
+    def knows(self, name: str) -> bool:
+        """Say whether the hits have this fact."""
+        return name in self._ends
 
     def least(self, name: str) -> float:
         return self._ends[name][0]

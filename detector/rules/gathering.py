@@ -2,7 +2,8 @@
 
 A finding is a group with at least `min_people` members whose feet are in the zone, of whom `core_people` have
 been there for `core_share` of the time: a stream of changing people is no gathering. A group that walks is a
-finding of lower severity ("moving group").
+finding of lower severity ("moving group"), unless others take its members' places as it goes (through-flow).
+A queue is none either.
 
     severity   low: moving    medium: standing    + one step: large    + one step: long
 """
@@ -13,15 +14,17 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from detector.calibration import BODY_M
 from detector.errors import ConfigError, check_range
 from detector.groups import Group
-from detector.rules.base import History, Summary, Timing, View
-from detector.types import I64, SEVERITY_ORDER, Fact, Finding, Phase, Severity
+from detector.rules.base import History, Summary, Timing, View, one_up
+from detector.rules.queueing import Queues
+from detector.types import I64, Fact, Finding, Phase, Severity
 from detector.zones import Zone
 
 _CALMER = 1.36  # a moving group counts as standing again below max_speed / this, so that it does not flicker
+_FLOW = 1.4  # a moving group of so many times the people that are there at once is people passing through
 _N_LOOKS = 40  # looks at who was there, spread over the hold time
-_STEPS = sorted(SEVERITY_ORDER, key=SEVERITY_ORDER.__getitem__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +35,7 @@ class GatheringParams:
     hold_s: float = 20.0  # s they must stay before an alert; more: fewer alerts, later
     gap_s: float = 2.0  # s they may be fewer without starting anew; more: forgives more missed detections
     close_s: float = 40.0  # s after the last hit until the alert closes; more: fewer repeats, later ends
-    link_bh: float = 1.0  # body heights between neighbours; more: looser groups, more chance neighbours
+    link_bh: float = 1.0  # body heights (1.8 m if calibrated) between neighbours; more: looser groups
     max_speed_bh_s: float = 0.3  # body heights a second of the group's middle; above: "moving group"
     core_people: int = 3  # members who must have been there most of the time (at most min_people count)
     core_share: float = 0.5  # of the last hold_s; more: less change of members allowed
@@ -71,7 +74,7 @@ class Gathering:
     """The rule "gathering" in one zone (None: the whole picture)."""
 
     name = "gathering"
-    version = 1
+    version = 2
     ended = "dispersed"
 
     def __init__(self, params: GatheringParams = GatheringParams(), zone: Zone | None = None) -> None:
@@ -81,17 +84,20 @@ class Gathering:
         self.timing = Timing(hold_s=params.hold_s, gap_s=params.gap_s, close_s=params.close_s)
         self.params: Mapping[str, Fact] = asdict(params)
         self.links_bh: tuple[float, ...] = (params.link_bh,)
+        self._queues = Queues()
         self.reset()
 
     def reset(self) -> None:
         """Forget who was there."""
         self._watches: dict[str, _Watch] = {}
+        self._queues.reset()
 
     def step(self, view: View) -> list[Finding]:
         """Give one finding per group that is a gathering now."""
         stamp = view.obs.stamp
         oldest = stamp.t - self._p.gap_s
         self._watches = {key: watch for key, watch in self._watches.items() if watch.hit_t >= oldest}
+        self._queues.step(view.obs)
         findings = []
         for group in view.groups[self._p.link_bh]:
             rows = group.rows
@@ -103,13 +109,13 @@ class Gathering:
             if len(people) < self._p.min_people:
                 continue
             watch = self._look(group, people, stamp.t)
-            if self._n_core(watch) >= min(self._p.core_people, self._p.min_people):
+            if self._stays(watch) and not self._queues.has(group, view.obs):
                 findings.append(self._finding(view, group, rows, watch.moving))
         return findings
 
     def severity(self, finding: Finding, dwell_s: float) -> Severity:
         """Give the finding's severity, one step higher once it has lasted `long_s`."""
-        return _up(finding.severity, dwell_s >= self._p.long_s)
+        return one_up(finding.severity) if dwell_s >= self._p.long_s else finding.severity
 
     def summary(self, history: History, phase: Phase) -> Summary:
         """Tell the gathering so far."""
@@ -126,13 +132,19 @@ class Gathering:
             "speed_bh_s": speed,
             "moving": moving,
         }
+        spoken = f"spread {spread:.1f} body heights"
+        pace = f"speed {speed:.1f} body heights a second, " if moving else ""
+        if history.knows("spread_m"):
+            spread_m, speed_m_s = history.median("spread_m"), history.median("speed_m_s")
+            facts |= {"spread_m": spread_m, "speed_m_s": speed_m_s}
+            spoken = f"spread {spread_m:.1f} m"
+            pace = f"speed {speed_m_s:.1f} m/s, " if moving else ""
         n = {
             Phase.OPENED: f"{n_usual} people have {'moved' if moving else 'stood'}",
             Phase.UPDATED: f"{int(history.latest('n_people'))} people have {'moved' if moving else 'stood'}",
             Phase.CLOSED: f"Up to {facts['n_people_max']} people {'moved' if moving else 'stood'}",
         }[phase]
         where = f"in {self.zone!r}" if self.zone else "in view"
-        pace = f"speed {speed:.1f} body heights a second, " if moving else ""
         return Summary(
             facts=facts,
             series=(
@@ -143,7 +155,7 @@ class Gathering:
             score=min(1.0, n_usual / (2 * self._p.min_people)) * (0.5 if moving else 1.0),
             reason=(
                 f"{n} together {where} for {history.dwell_s:.0f} s (at least {self._p.min_people} for "
-                f"{self._p.hold_s:g} s); {pace}spread {spread:.1f} body heights"
+                f"{self._p.hold_s:g} s); {pace}{spoken}"
             ),
         )
 
@@ -162,18 +174,24 @@ class Gathering:
             watch.looks.popleft()
         return watch
 
-    def _n_core(self, watch: _Watch) -> int:
-        """Count the people who were there in at least `core_share` of the looks."""
+    def _stays(self, watch: _Watch) -> bool:
+        """Say whether enough people were there in at least `core_share` of the looks, and are no through-flow."""
         seen: dict[int, int] = {}
         for _, people in watch.looks:
             for person in people:
                 seen[person] = seen.get(person, 0) + 1
-        return sum(n >= self._p.core_share * len(watch.looks) for n in seen.values())
+        n_looks = len(watch.looks)
+        if watch.moving and len(seen) > _FLOW * sum(seen.values()) / n_looks:
+            return False
+        n_core = sum(n >= self._p.core_share * n_looks for n in seen.values())
+        return n_core >= min(self._p.core_people, self._p.min_people)
 
     def _finding(self, view: View, group: Group, rows: I64, moving: bool) -> Finding:
         boxes = view.obs.tracks.boxes[rows]
         n = len(rows)
-        large = n >= self._p.large_factor * self._p.min_people
+        severity = Severity.LOW if moving else Severity.MEDIUM
+        if n >= self._p.large_factor * self._p.min_people:
+            severity = one_up(severity)
         low, high = boxes[:, :2].min(axis=0).tolist(), boxes[:, 2:].max(axis=0).tolist()
         return Finding(
             rule=self.name,
@@ -181,18 +199,21 @@ class Gathering:
             zone=self.zone,
             track_ids=tuple(view.obs.tracks.ids[rows].tolist()),
             score=min(1.0, n / (2 * self._p.min_people)) * (0.5 if moving else 1.0),
-            severity=_up(Severity.LOW if moving else Severity.MEDIUM, large),
+            severity=severity,
             facts={
                 "n_people": n,
                 "spread_bh": group.spread_bh,
                 "speed_bh_s": group.speed_bh_s,
                 "n_id_changes": group.n_id_changes,
                 "moving": moving,
-            },
+            }
+            | _metric(view, group),
             box=(low[0], low[1], high[0], high[1]),
         )
 
 
-def _up(severity: Severity, raised: bool) -> Severity:
-    """Give the next higher severity if `raised`; high stays high."""
-    return _STEPS[min(SEVERITY_ORDER[severity] + raised, len(_STEPS) - 1)]
+def _metric(view: View, group: Group) -> dict[str, Fact]:
+    """Give the same in metres, where they are known."""
+    if view.obs.ground is None:
+        return {}
+    return {"spread_m": group.spread_bh * BODY_M, "speed_m_s": group.speed_bh_s * BODY_M}

@@ -57,6 +57,16 @@ async def test_a_camera_is_shown_as_its_worker_tells(api: Api) -> None:
     assert (await api.worker.put("/cameras/roof", json=LAWN)).status_code == 422
 
 
+async def test_a_line_is_a_zone_of_two_corners(api: Api) -> None:
+    """Two corners are a line and come back as such; one corner is refused and changes nothing."""
+    door = {"name": "door", "polygon": [[0.2, 0.5], [0.8, 0.5]]}
+    assert (await api.worker.put("/cameras/lawn", json=LAWN | {"zones": [door]})).status_code == 204
+    short = {"name": "door", "polygon": [[0.2, 0.5]]}
+    assert (await api.worker.put("/cameras/lawn", json=LAWN | {"zones": [short]})).status_code == 422
+    reader = await api.log_in("viewer")
+    assert (await reader.get("/cameras")).json()[0]["zones"] == [door]
+
+
 async def test_a_silent_worker_makes_its_cameras_offline(api: Api) -> None:
     """Twenty seconds without a pulse and the camera is offline; what the next pulse says counts again."""
     await api.worker.post("/heartbeat", json=_pulse())

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
 from support.alerts import alert_in
 from support.api import Api
+from support.listening import Reader
 
 from api.db.session import AlertNews
 from api.feed import MAX_CATCH_UP, Feed, FeedResponse, Source
@@ -18,47 +17,6 @@ from detector.errors import StorageError
 from detector.types import Phase
 
 pytestmark = pytest.mark.anyio
-DEADLINE_S = 10
-
-
-class Reader:
-    """The far end of a stream: collects messages; can stop reading, leave, and be waited on."""
-
-    def __init__(self, response: FeedResponse, *, reads: bool = True) -> None:
-        self.chunks: list[bytes] = []
-        self.left = asyncio.Event()
-        self._more = asyncio.Event()
-        self._reads = reads
-        self.task = asyncio.create_task(response({"type": "http"}, self._receive, self._send))
-
-    async def _receive(self) -> dict[str, Any]:
-        await self.left.wait()
-        return {"type": "http.disconnect"}
-
-    async def _send(self, message: Any) -> None:
-        if not self._reads and self.chunks:
-            await asyncio.Event().wait()  # a full socket: the send never comes back
-        if message["type"] == "http.response.body":
-            self.chunks.append(message["body"])
-            self._more.set()
-
-    async def until(self, done: Callable[[Reader], bool]) -> None:
-        async with asyncio.timeout(DEADLINE_S):
-            while not done(self):
-                self._more.clear()
-                await self._more.wait()
-
-    async def end(self) -> None:
-        async with asyncio.timeout(DEADLINE_S):
-            await self.task
-
-    @property
-    def text(self) -> str:
-        return b"".join(self.chunks).decode()
-
-    @property
-    def ids(self) -> list[int]:
-        return [int(line[4:]) for line in self.text.split("\n") if line.startswith("id: ")]
 
 
 async def _yes() -> bool:
@@ -98,7 +56,7 @@ async def test_a_new_listener_hears_what_comes_after(api: Api) -> None:
 
 
 async def test_a_listener_that_was_cut_gets_what_it_missed(api: Api) -> None:
-    """With the last number it saw, a listener gets each missed alert once, in order, then the live ones."""
+    """With the last number it saw, a listener gets each missed alert once, in order, then the live ones. (API-10)"""
     for number in range(15):
         await api.send(number)
     reader = Reader(_respond(api, last=5))
@@ -131,7 +89,7 @@ async def test_changes_during_the_catch_up_come_once(api: Api) -> None:
 
 @pytest.mark.parametrize("last", [0, 99_999])
 async def test_a_listener_too_far_behind_is_told_to_reload(api: Api, last: int) -> None:
-    """More missed than the limit, or a number that was never given: `reload`, not a silent hole."""
+    """More missed than the limit, or a number that was never given: `reload`, not a silent hole. (API-10)"""
     one = AlertNews(1, (await _stored(api)).alert)
 
     async def many(_change: int, limit: int) -> list[AlertNews]:

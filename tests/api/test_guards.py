@@ -33,7 +33,10 @@ async def test_every_route_refuses_a_stranger(api: Api) -> None:
         if path == FILES:
             continue
         filled = (
-            path.replace("{alert_id}", str(uuid4())).replace("{kind}", "clip").replace("{camera_id}", "lawn")
+            path.replace("{alert_id}", str(uuid4()))
+            .replace("{kind}", "clip")
+            .replace("{camera_id}", "lawn")
+            .replace("{target_id}", "1")
         )
         for method in route.methods or set():
             if (method, path) in OPEN:

@@ -216,7 +216,7 @@ async def test_evidence_of_an_unknown_alert_is_refused(api: Api) -> None:
     ],
 )
 async def test_no_path_leads_out(api: Api, name: str) -> None:
-    """Whatever is put in the place of an id or a kind, no file outside is served or written."""
+    """Whatever is put in the place of an id or a kind, no file outside is served or written. (SEC-01)"""
     await api.send()
     reader = await api.log_in()
     for path in (f"/alerts/{name}/clip", f"/alerts/{ALERT}/{name}", f"/cameras/{name}/picture", f"/{name}"):
@@ -230,7 +230,7 @@ async def test_no_path_leads_out(api: Api, name: str) -> None:
 
 
 async def test_a_symlink_is_not_followed_outwards(api: Api, tmp_path: Path) -> None:
-    """A link in the media folder that points outside is as good as no file."""
+    """A link in the media folder that points outside is as good as no file. (SEC-01)"""
     await api.send()
     await _put(api)
     outside = tmp_path / "secret"

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_each_alert_is_seen_once_while_others_come_and_go(api: Api) -> None:
-    """200 alerts of one instant, while at each page 5 more come and the cursor's own alert is deleted."""
+    """200 alerts of one instant, while at each page 5 more come and the cursor's own alert is deleted. (API-05)"""
     store = api.service.store
     await asyncio.gather(*(store.alerts.ingest(alert_in(number, at=START)) for number in range(200)))
     before = {str(alert_in(number).alert_id) for number in range(200)}

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
 import logging
+from base64 import urlsafe_b64encode
+from pathlib import Path
 from typing import Any
 
 import pytest
 from support.alerts import alert_in
-from support.api import PASSWORDS, Api
+from support.api import PASSWORDS, Api, client_of
 
+from api.app import create_app
 from api.auth import (
     add_with_one_time_password,
     check_password,
@@ -17,6 +23,7 @@ from api.auth import (
     first_start,
     set_password,
 )
+from api.settings import Settings
 from detector.errors import ConfigError
 
 pytestmark = pytest.mark.anyio
@@ -60,7 +67,7 @@ async def test_a_wrong_name_and_a_wrong_password_look_alike(api: Api, name: str,
 
 
 async def test_guessing_is_slowed_for_the_guesser_only(api: Api) -> None:
-    """Ten failures of a name from an address: 429 for five minutes there, and nowhere else."""
+    """Ten failures of a name from an address: 429 for five minutes there, and nowhere else. (SEC-09)"""
     await api.log_in("operator")
     client = await api.client()
 
@@ -109,7 +116,7 @@ async def test_a_session_ends_by_itself_and_by_log_out(api: Api) -> None:
 
 
 async def test_a_one_time_password_opens_only_the_change_of_it(api: Api) -> None:
-    """The first administrator can do nothing before choosing a password, and everything after."""
+    """The first administrator can do nothing before choosing a password, and everything after. (SEC-09)"""
     store = api.service.store
     password = await first_start(store)
     assert password is not None
@@ -127,7 +134,7 @@ async def test_a_one_time_password_opens_only_the_change_of_it(api: Api) -> None
 
 
 async def test_a_new_password_ends_the_other_sessions(api: Api) -> None:
-    """Whoever knew the old password is out; the one who changed it goes on with new cookies."""
+    """Whoever knew the old password is out; the one who changed it goes on with new cookies. (SEC-05)"""
     mine, other = await api.log_in(), await api.log_in()
     old = PASSWORDS["operator"]
     assert (await mine.post("/session/password", json={"old": "wrong", "new": NEW})).status_code == 403
@@ -171,7 +178,7 @@ async def test_a_viewer_gives_no_verdict(api: Api) -> None:
     ],
 )
 def test_a_weak_password_is_refused_and_not_repeated(password: str) -> None:
-    """Short, repetitive and obvious passwords are ConfigErrors that do not show them."""
+    """Short, repetitive and obvious passwords are ConfigErrors that do not show them. (SEC-09)"""
     with pytest.raises(ConfigError) as caught:
         check_password("margaret", password)
     assert password not in str(caught.value)
@@ -217,7 +224,7 @@ async def test_a_replaced_worker_token_stops_working(api: Api) -> None:
 
 
 async def test_no_secret_is_repeated_or_logged(api: Api, caplog: pytest.LogCaptureFixture) -> None:
-    """Wrong bodies are answered without what was sent; logs hold no password, token or cookie."""
+    """Wrong bodies are answered without what was sent; logs hold no password, token or cookie. (SEC-02)"""
     caplog.set_level(logging.DEBUG)
     client = await api.client()
     secret = "S3cr3t-p@ss" * 40
@@ -228,3 +235,50 @@ async def test_no_secret_is_repeated_or_logged(api: Api, caplog: pytest.LogCaptu
     person = await api.log_in()
     for value in ("S3cr3t", api.token, PASSWORDS["operator"], person.cookies["watchpost_session"]):
         assert value not in caplog.text
+
+
+def _signed(header: dict[str, str], key: str) -> str:
+    """A web token for the administrator, signed as libraries with a key do it."""
+    told = {"sub": "admin", "role": "admin", "exp": 4_102_444_800}
+    parts = [urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in (header, told)]
+    mark = hmac.new(key.encode(), ".".join(parts).encode(), hashlib.sha256).digest()
+    return ".".join([*parts, urlsafe_b64encode(mark).decode().rstrip("=") if header["alg"] != "none" else ""])
+
+
+async def test_no_session_can_be_forged(api: Api) -> None:
+    """There is no signing key to guess: tokens signed with usual keys, unsigned, empty or ended are 401 everywhere. (SEC-05)"""
+    client = await api.log_in("admin")
+    ended = client.cookies["watchpost_session"]
+    await client.delete("/session")
+    forged = [_signed({"alg": "HS256", "typ": "JWT"}, key) for key in ("secret", "changeme", "", "watchpost")]
+    forged += [_signed({"alg": "none", "typ": "JWT"}, ""), ended, "", "admin", "1", "0" * 64]
+    for token in forged:
+        for where in (
+            {"cookies": {"watchpost_session": token}},
+            {"headers": {"Authorization": f"Bearer {token}"}},
+        ):
+            thief = await api.client(**where)
+            for path in ("/session", "/alerts", "/users", "/audit", "/feed"):
+                assert (await thief.get(path)).status_code == 401
+            assert (await thief.post("/heartbeat", json={})).status_code == 401
+
+
+async def test_two_installations_share_no_secret(api: Api, tmp_path: Path) -> None:
+    """A session and a token of one service open nothing on another with the same people. (SEC-05)"""
+    mine = await api.log_in("admin")
+    app = create_app(Settings(data_dir=tmp_path / "other"), clock=api.clock, elapsed_s=api.clock.elapsed)
+    async with app.router.lifespan_context(app):
+        assert await first_start(app.state.service.store) is not None
+        async with client_of(app, cookies=dict(mine.cookies)) as thief:
+            assert (await thief.get("/session")).status_code == 401
+        async with client_of(app, headers={"Authorization": f"Bearer {api.token}"}) as worker:
+            assert (await worker.post("/heartbeat", json={})).status_code == 401
+
+
+async def test_no_account_works_before_the_first_start(api: Api) -> None:
+    """On a new service no name and no usual password logs in. (SEC-09)"""
+    client = await api.client()
+    for name in ("admin", "root", "operator", "watchpost"):
+        for password in ("admin", "password", "watchpost", "123", name):
+            answer = await client.post("/session", json={"name": name, "password": password})
+            assert answer.status_code in (401, 429)

@@ -133,7 +133,7 @@ def test_the_command_fails_when_something_is_wrong(monkeypatch, tmp_path):
 @pytest.mark.rtsp
 @pytest.mark.skipif(bool(missing()), reason="needs GStreamer's RTSP server")
 def test_a_short_soak_is_right(tmp_path, monkeypatch):
-    """Real servers, worker and service: the dying camera is seen again, alerts come once, nothing is left."""
+    """Real servers, worker and service: the dying camera is seen again, alerts come once, nothing is left (ING-06)."""
     monkeypatch.setattr(benchmarks.soak, "EVERY_S", 7.0)
     monkeypatch.setattr(benchmarks.soak, "AWAY_S", 0.5)
     told = []

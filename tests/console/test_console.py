@@ -145,7 +145,7 @@ def test_an_open_alert_follows_its_phases(open_screen, worker):
         expect(view.page.locator(".stage-drawn .box")).to_have_count(0)
         worker.send(1, Phase.CLOSED, 2)
         expect(view.page.locator(".alert-title")).to_contain_text("Ended")
-        expect(view.page.locator(".history li")).to_have_count(3)
+        expect(view.page.locator(".history li:not(.history-deed)")).to_have_count(3)
 
 
 def test_an_alert_that_carries_on_leads_to_the_one_before(open_screen, worker):
@@ -201,6 +201,48 @@ def test_cameras_show_their_state_and_rules_in_words(open_screen, worker):
         worker.send_pulse(state="offline", reason="no picture for 20 s", n_people=0)
         expect(tile).to_contain_text("Offline")
         expect(tile).to_contain_text("no picture for 20 s")
+
+
+def test_plain_rules_and_lines_are_told_in_words_and_drawn(open_screen, worker):
+    """Each plain rule is one plain sentence with its place and times; a line is drawn with its direction."""
+    hold = {"hold_s": 2.0}
+    rules = {
+        "loitering": ("grass", {"grace_s": 0.5}, "Loitering: one person for 2 s in grass"),
+        "occupancy": ("grass", {"min_people": 9}, "Occupancy: at least 9 people for 2 s in grass"),
+        "forbidden": ("", {"active": "Mon-Fri 18:00-06:00, Sat-Sun"},
+                      "Forbidden: anyone for 2 s in the whole picture, Mon-Fri 18:00-06:00, Sat-Sun"),
+        "crossing": ("door", {"direction": "to_left"}, "Crossing: to its left for 2 s over door"),
+        "running": ("", {"min_pace_bh_s": 1.6}, "Running: from 1.6 body heights/s for 2 s in the whole picture"),
+        "wrong_way": ("grass", {"line": "door"}, "Wrong way: against door for 2 s in grass"),
+        "left_behind": ("", {"reach_bh": 1.5},
+                        "Left behind: a bag with nobody within 1.5 body heights for 2 s in the whole picture"),
+    }  # fmt: skip
+    worker.send_camera(
+        zones=[
+            {"name": "grass", "polygon": [[0.1, 0.2], [0.9, 0.2], [0.9, 0.9], [0.1, 0.9]]},
+            {"name": "door", "polygon": [[0.3, 0.5], [0.7, 0.5]]},
+        ],
+        rules=[
+            {"rule": name, "zone": zone, "params": params | hold} for name, (zone, params, _) in rules.items()
+        ],
+    )
+    worker.send_pulse()
+    alert_id = worker.send(
+        rule="crossing", zone="door", facts={"direction": "to the left", "pace_bh_s": 0.8, "n_people_max": 1}
+    )
+    worker.send_missing(alert_id, "clip", "not kept")
+    with open_screen() as view:
+        view.open()
+        view.log_in()
+        tile = view.page.locator('[data-camera="lawn"]')
+        for _, _, words in rules.values():
+            expect(tile).to_contain_text(words)
+        expect(tile).to_contain_text("door")
+        expect(tile.locator("polygon.zone")).to_have_count(1)
+        expect(tile.locator("path.zone-line")).to_have_count(1)
+        view.open(f"#/alerts/{alert_id}")
+        expect(view.page.locator(".stage-zone path.zone-line")).to_have_count(1)
+        expect(view.page.locator("body")).to_contain_text("to the left")
 
 
 def test_a_removed_camera_leaves_the_page(open_screen, worker):

@@ -80,7 +80,7 @@ def test_people_who_stay_are_told_with_numbers_and_reason() -> None:
     assert opened.track_ids == (1, 2, 3, 4, 5)
     assert opened.box == (480.0, 400.0, 760.0, 500.0)
     assert opened.params["min_people"] == 4
-    assert (opened.zone, opened.rule, opened.rule_version) == ("lawn", "gathering", 1)
+    assert (opened.zone, opened.rule, opened.rule_version) == ("lawn", "gathering", 2)
 
 
 def test_too_few_or_too_far_apart_or_too_short_is_nothing() -> None:
@@ -133,7 +133,7 @@ def test_hovering_at_min_people_is_one_alert() -> None:
 def test_one_gathering_is_one_alert_whatever_ids_do(
     seed: int, swaps: float, renames: float, misses: float
 ) -> None:
-    """Swapped ids, new ids and missed detections in a standing group of six leave it one alert."""
+    """Swapped ids, new ids and missed detections in a standing group of six leave it one alert, if a late one."""
     random = np.random.default_rng(seed)
     ids = list(range(1, 7))
     places = circle_of(6, apart=70)
@@ -152,7 +152,7 @@ def test_one_gathering_is_one_alert_whatever_ids_do(
 
     alerts = play(crowd, 40)
     assert [a.phase for a in alerts if a.phase is not Phase.UPDATED] == [Phase.OPENED, Phase.CLOSED]
-    assert alerts[0].t < 9
+    assert alerts[0].t < 15, "three times hold_s, though a new id comes more than every other second"
 
 
 def test_changed_ids_are_counted() -> None:
@@ -222,7 +222,119 @@ def test_merging_and_parting_for_a_moment_keeps_one_incident_each() -> None:
     assert len({a.alert_id for a in alerts}) == 2
 
 
-@pytest.mark.parametrize("fps", [10.0, 5.0, 2.5])
+@settings(max_examples=20, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    breaks=st.lists(st.floats(1, 40), max_size=4),
+    parted=st.tuples(st.floats(8, 30), st.floats(0.5, 4)),
+)
+def test_new_ids_all_at_once_and_a_moment_apart_leave_one_alert(
+    seed: int, breaks: list[float], parted: tuple[float, float]
+) -> None:
+    """Every id replaced at random moments, and the group in two halves for seconds: one alert all the same."""
+    random = np.random.default_rng(seed)
+    places = circle_of(8, apart=60)
+    at, for_s = parted
+
+    def crowd(t: float) -> list[Person]:
+        first = 100 * sum(t >= moment for moment in breaks)
+        apart = 250 if at <= t < at + for_s else 0
+        return [
+            replace(p, id=first + i, x=p.x + (apart if i >= 5 else 0) + random.normal(0, 2))
+            for i, p in enumerate(places)
+        ]
+
+    alerts = play(crowd, 45)
+    assert [a.phase for a in alerts if a.phase is not Phase.UPDATED] == [Phase.OPENED, Phase.CLOSED]
+    assert len({a.alert_id for a in alerts}) == 1
+
+
+def queue(*, serve_s: float, apart: float, n: int = 8, seed: int = 0) -> Crowd:
+    """n people in a line; every `serve_s` the first leaves and all step up; another joins at its end."""
+    random = np.random.default_rng(seed)
+
+    def crowd(t: float) -> list[Person]:
+        served = int(t // serve_s)
+        share = min((t - served * serve_s) / 1.5, 1.0)  # of the step, which takes 1.5 s
+        speed = 0.0 if share == 1 else apart / 1.5
+        people = [
+            Person(served + i, 350 + apart * (i - share), 500 + random.normal(0, 3), -speed)
+            for i in range(1, n)
+        ]
+        return people if share == 1 else [Person(served, 350, 500 - 150 * share, 0, -100), *people]
+
+    return crowd
+
+
+@pytest.mark.parametrize("serve_s", [6.0, 15.0])
+@pytest.mark.parametrize("apart", [60.0, 90.0])
+def test_a_queue_is_no_gathering(serve_s: float, apart: float) -> None:
+    """People in a line who step up whenever the first is served are never told, however close they stand."""
+    assert play(queue(serve_s=serve_s, apart=apart), 120, GatheringParams()) == []
+
+
+def test_a_line_of_people_that_does_not_step_up_is_a_gathering() -> None:
+    """A row that stands and only shuffles a little is told: a line alone is no queue."""
+    random = np.random.default_rng(3)
+    alerts = play(
+        lambda t: [replace(p, x=p.x + random.normal(0, 6), y=p.y + random.normal(0, 6)) for p in row_of(6)],
+        40,
+    )
+    assert [a.phase for a in alerts] == [Phase.OPENED, Phase.CLOSED]
+
+
+def test_a_circle_that_steps_aside_together_stays_a_gathering() -> None:
+    """People who are no line and move on by a body height together are still told."""
+    alerts = play(lambda t: [replace(p, x=p.x + (100 if t > 4 else 0)) for p in circle_of(6, apart=60)], 20)
+    assert [a.phase for a in alerts if a.phase is not Phase.UPDATED] == [Phase.OPENED, Phase.CLOSED]
+
+
+def flow(*, per_s: float, both_ways: bool, seed: int, until_s: float) -> Crowd:
+    """Pedestrians who cross the picture, each at a pace and height of their own."""
+    random = np.random.default_rng(seed)
+    starts = np.cumsum(random.exponential(1 / per_s, int((until_s + 20) * per_s))) - 20
+    walkers = [
+        (
+            i,
+            t0,
+            1 if not both_ways or random.random() < 0.5 else -1,
+            random.uniform(60, 110),
+            random.uniform(420, 620),
+        )
+        for i, t0 in enumerate(starts.tolist())
+    ]
+
+    def crowd(t: float) -> list[Person]:
+        at = [
+            (i, (0 if way > 0 else WIDTH) + way * v * (t - t0), y, way * v)
+            for i, t0, way, v, y in walkers
+            if t >= t0
+        ]
+        return [Person(i, x, y, v) for i, x, y, v in at if 0 <= x <= WIDTH]
+
+    return crowd
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("both_ways", [True, False])
+def test_people_who_pass_through_are_no_gathering(both_ways: bool, seed: int) -> None:
+    """A dense stream of pedestrians, one way or both, is neither a gathering nor a moving group."""
+    crowd = flow(per_s=2.5, both_ways=both_ways, seed=seed, until_s=60)
+    assert play(crowd, 60, GatheringParams(), None, fps=2.5) == []
+
+
+def test_a_walking_group_that_somebody_joins_is_no_through_flow() -> None:
+    """A moving group of five stays one while a sixth joins it."""
+
+    def crowd(t: float) -> list[Person]:
+        walkers = row_of(6 if t > 4 else 5, x=200 + 40 * t, apart=50)
+        return [replace(p, vx=40.0) for p in walkers]
+
+    alerts = play(crowd, 12, zone=None)
+    assert [(a.phase, a.severity) for a in alerts] == [(Phase.OPENED, "low"), (Phase.CLOSED, "low")]
+
+
+@pytest.mark.parametrize("fps", [25.0, 10.0, 5.0, 2.0])
 def test_frame_rate_moves_the_alert_by_two_frames_at_most(fps: float) -> None:
     """The alert comes at the same stream second at any analysed rate, within two frame intervals."""
     alerts = play(lambda t: circle_of(5) if 3 <= t < 20 else [], 40, fps=fps)

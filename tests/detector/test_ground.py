@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.people import HEIGHT, WIDTH, Person, stamp, tracks
 
 from detector.errors import ConfigError
-from detector.ground import BodyScale, BodyScaleParams
+from detector.ground import BodyScale, BodyScaleParams, ScaleState
 from detector.types import F32, Tracks
 
 A, B = 10.0, 0.2  # the true line of the made-up camera
@@ -159,3 +159,107 @@ def test_bad_parameter_is_named(field: str, value: float) -> None:
     """A parameter out of range is refused by name."""
     with pytest.raises(ConfigError, match=field):
         BodyScaleParams(**{field: value})
+
+
+def visitors(
+    scale: BodyScale,
+    since: float,
+    seconds: float,
+    *,
+    zoom: float = 1.0,
+    first_id: int = 100,
+    top: float = 320,
+) -> float:
+    """People who come and go, each for 8 s, from `top` px to below; `zoom`: how tall. Gives the time."""
+    random = np.random.default_rng(2)
+    for t in np.arange(since, since + seconds, 0.25):
+        people, tall = [], []
+        for k in range(3):
+            visit, way = divmod(t + 2.5 * k, 8.0)
+            y = top + (880 - top) * way / 8
+            people.append(Person(first_id + 3 * int(visit) + k, 200 + 250 * k, y))
+            tall.append(zoom * true_px(y) * random.normal(1, 0.03))
+        rows = sized(tracks(t, people), tall)
+        scale.step(replace(rows, born_t=rows.seen_t - 2), stamp(float(t)))
+    return since + seconds
+
+
+def test_one_who_paces_does_not_become_the_measure() -> None:
+    """A child who walks up and down for minutes does not make everybody smaller."""
+    scale = BodyScale()
+    end = visitors(scale, 2.0, 40.0)
+    for t in np.arange(end, end + 200.0, 0.25):
+        y = 500 + 350 * abs((t / 11) % 2 - 1)
+        scale.step(sized(tracks(t, [Person(7, 600, y)], born_t=end - 2), [0.6 * true_px(y)]), stamp(float(t)))
+    assert scale.body_px(YS) == pytest.approx([true_px(y) for y in (300, 600, 900)], rel=0.08)
+
+
+def test_another_view_is_learned_anew() -> None:
+    """After the camera was zoomed two minutes of people are enough, also where they walk in a part of it only."""
+    scale = BodyScale()
+    end = visitors(scale, 2.0, 100.0)
+    visitors(scale, end, 120.0, zoom=1.5, first_id=2000, top=600)
+    seen = YS[1:]
+    assert scale.body_px(seen) == pytest.approx([1.5 * true_px(y) for y in (600, 900)], rel=0.05)
+
+
+def test_a_few_small_people_are_not_another_view() -> None:
+    """Three children in turn do not throw away what was learned of many people."""
+    scale = BodyScale()
+    end = visitors(scale, 2.0, 100.0)
+    for k in range(3):
+        for t in np.arange(end + 10 * k, end + 10 * k + 9, 0.25):
+            y = 350 + 55 * (t - end - 10 * k)
+            rows = sized(tracks(t, [Person(900 + k, 600, y)]), [0.6 * true_px(y)])
+            scale.step(rows, stamp(float(t)))
+    assert scale.body_px(YS) == pytest.approx([true_px(y) for y in (300, 600, 900)], rel=0.05)
+
+
+def test_what_was_learned_can_be_given_back() -> None:
+    """A scale made of another's state answers as that one does, from the first picture on; nothing learned, no state."""
+    scale = BodyScale()
+    assert scale.state() is None
+    walk(scale)
+    state = scale.state()
+    assert state is not None
+    again = BodyScale.from_state(state)
+    assert again.state() == state
+    assert again.body_px(YS) == pytest.approx(scale.body_px(YS), rel=0.01)
+    assert again.depth_gain(YS) == pytest.approx(scale.depth_gain(YS), rel=0.02)
+    again.step(Tracks.empty(), stamp(0.0))
+    assert again.body_px(YS) == pytest.approx(scale.body_px(YS), rel=0.01)
+    again.step(Tracks.empty(), stamp(1.0, size=(640, 480)))
+    assert again.state() is None
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(allow_nan=True), st.floats(allow_nan=True)), max_size=40),
+    st.integers(-1, 2000),
+    st.integers(-1, 2000),
+)
+def test_a_state_that_cannot_be_is_refused(
+    samples: list[tuple[float, float]], width: int, height: int
+) -> None:
+    """Whatever a state holds, it is refused or gives finite bodies: NaN and infinity never get in."""
+    try:
+        state = ScaleState(width, height, tuple(samples))
+    except ValueError:
+        return
+    assert (BodyScale.from_state(state).body_px(YS) > 0).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_what_is_kept_is_bounded(seed: int) -> None:
+    """However many people pass, samples and tracks that are remembered stay within their bounds."""
+    random = np.random.default_rng(seed)
+    params = BodyScaleParams(per_band=6, min_samples=6)
+    scale = BodyScale(params)
+    for k in range(60):
+        people = [Person(10 * k + i, *random.uniform(100, (WIDTH - 100, HEIGHT - 100))) for i in range(10)]
+        scale.step(sized(tracks(2.0 + k, people), random.uniform(40, 100, 10).tolist()), stamp(2.0 + k))
+    state = scale.state()
+    assert state is not None
+    assert len(state.samples) <= 16 * params.per_band
+    assert len(scale._teachers) <= 64

@@ -42,7 +42,7 @@ def test_a_card_beside_a_network_is_found(tmp_path: Path) -> None:
     write_card(tmp_path)
     assert load_card("pixelcode").classes == pixelcode_card().classes
     assert load_card("pixelcode").weights is None
-    assert [card.name for card in list_cards()] == ["pixelcode", "yolov8n"]
+    assert [card.name for card in list_cards()] == ["pixelcode", "yolo11n-pose", "yolov8n"]
     assert network_path(load_card("pixelcode")) == tmp_path / "pixelcode.onnx"
 
 
@@ -60,7 +60,7 @@ def test_folders_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_
 @pytest.mark.parametrize("name", ["nothing", "../yolov8n", "/etc/passwd", ""])
 def test_an_unknown_network_names_the_known_ones(name: str) -> None:
     """A name without a card is refused with the names there are; it never leads out of the folders."""
-    with pytest.raises(ModelError, match=r"no such network.*wanted one of yolov8n"):
+    with pytest.raises(ModelError, match=r"no such network.*wanted one of yolo11n-pose, yolov8n"):
         load_card(name)
 
 

@@ -387,3 +387,21 @@ def test_a_dark_picture_is_told_and_stays_told_over_a_lost_stream(site_camera, d
     it.analysis.end("service stopped")
     [closed] = alerts(rows(outbox))
     assert (closed.alert_id, closed.facts["end_reason"]) == (opened.alert_id, "service stopped")
+
+
+def test_what_a_view_taught_is_kept_when_the_camera_goes(site_camera, desk, tmp_path):
+    """A camera that is interrupted has stored what it learned; a new analysis of it begins with that."""
+    keeping = replace(desk, learned=tmp_path / "learned")
+    analysis = Analysis(site_camera, RUN, keeping, online)
+    for n in range(100):
+        x = 30.0 + 5 * n
+        box = [[x, 100, x + 25, 180]]
+        analysis.step(
+            frame(n / 5), Detections(np.array(box, np.float32), PEOPLE.scores[:1], PEOPLE.kinds[:1])
+        )
+    analysis.interrupt("stream interrupted")
+    stored = analysis._scene.learned()
+    assert stored is not None
+    again = Analysis(site_camera, RUN, keeping, online)
+    again.step(frame(0.0), NOBODY)
+    assert again._scene.learned().samples == pytest.approx(np.array(stored.samples), abs=0.1)

@@ -120,7 +120,7 @@ ROWS = {
 def record(source, folder, *requests, masks=NO_MASKS):
     """Read a file as the worker does and write the clips asked for: (epoch, from, until) -> (path, span)."""
     asked, cuts, stop = Pipe(10), Pipe(10), threading.Event()
-    recorder = Recorder(PacketRing(60.0), asked, cuts, stop)
+    recorder = Recorder(PacketRing(60.0), asked, cuts, stop, "yard")
     content = {"cameras": [{"id": "yard", "source": str(source), "pace": "fast"}]}
     camera = parse_site(content, folder).cameras[0]
     Reader(camera, Board(), recorder, lambda health: None).run(stop)
@@ -147,7 +147,7 @@ def number(rgb, turns=0):
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
 def test_a_clip_plays_to_its_end(tmp_path, play, row):
-    """Right size, length and pictures, first to last, as the browser itself draws them."""
+    """Right size, length and pictures, first to last, as the browser itself draws them (CLP-03, CLP-04)."""
     source = turn(write_film(tmp_path / row.name, N, **row.film), row.turns) if row.turns else None
     source = source or write_film(tmp_path / row.name, N, **row.film)
     ((path, span),) = record(source, tmp_path, (0, FROM_S, UNTIL_S), masks=row.masks)

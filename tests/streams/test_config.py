@@ -11,6 +11,7 @@ import pytest
 from detector.errors import ConfigError
 from detector.rules.gathering import GatheringParams
 from streams.config import Site, load_site, parse_site
+from streams.rulebook import RULES
 
 WHOLE = """
 [worker]
@@ -56,6 +57,7 @@ user = "viewer"
 password = "p@ss/word"
 """
 
+DOOR = {"name": "door", "points": [[0.1, 0.5], [0.9, 0.5]]}
 SQUARE = [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]]
 
 
@@ -121,6 +123,15 @@ def test_rules_are_made_of_the_detectors_own_parameters(tmp_path: Path) -> None:
     assert told.cameras[0].rules[0].params == GatheringParams()
 
 
+def test_ground_is_told_by_a_rectangle_or_by_points() -> None:
+    """A rectangle's sides and the same four places in metres are one calibration, part of the hash."""
+    sides = parse_site(content(ground={"corners": SQUARE, "width_m": 6.0, "depth_m": 4.0}), Path(), {})
+    places = [[0.0, 0.0], [6.0, 0.0], [6.0, 4.0], [0.0, 4.0]]
+    points = parse_site(content(ground={"corners": SQUARE, "metres": places}), Path(), {})
+    assert sides.cameras[0].ground == points.cameras[0].ground is not None
+    assert sides.config_hash == points.config_hash != parse_site(content(), Path(), {}).config_hash
+
+
 def test_defaults_need_only_a_camera() -> None:
     """A file with one camera and a source is enough."""
     site = parse_site({"cameras": [{"id": "a", "source": "a.mp4"}]}, Path("/site"), {})
@@ -155,6 +166,20 @@ def test_defaults_need_only_a_camera() -> None:
         (
             {"zones": [{"name": "grass", "polygon": [SQUARE[0], SQUARE[2], SQUARE[1], SQUARE[3]]}]},
             ["cameras[0].zones[0]", "zone 'grass'", "cross", "edge 1"],
+        ),
+        ({"ground": {"corners": SQUARE[:3], "width_m": 6.0, "depth_m": 4.0}}, ["cameras[0].ground.corners"]),
+        (
+            {"ground": {"corners": [*SQUARE[:2], SQUARE[3], SQUARE[2]], "width_m": 6.0, "depth_m": 4.0}},
+            ["cameras[0].ground.corners: sides that cross", "in order around the shape"],
+        ),
+        ({"ground": {"corners": SQUARE, "width_m": 6.0, "depth_m": 0.0}}, ["cameras[0].ground.depth_m"]),
+        (
+            {"ground": {"corners": SQUARE, "width_m": 6.0}},
+            ["cameras[0].ground: no one size", "width_m and depth_m, or metres", "got width_m"],
+        ),
+        (
+            {"ground": {"corners": SQUARE, "widht_m": 6.0, "depth_m": 4.0}},
+            ["cameras[0].ground.widht_m: unknown key", "Did you mean 'width_m'?"],
         ),
         (
             {"masks": [{"name": "door", "polygon": SQUARE[:2]}]},
@@ -196,9 +221,53 @@ def test_defaults_need_only_a_camera() -> None:
             ["cameras[0].rules[0].gap_s", "less than hold_s"],
         ),
         ({"rules": [{"rule": "gathering"}] * 2}, ["cameras[0].rules[1]: the same rule twice"]),
+        (
+            {"rules": [{"rule": "gathering", "active": ["Mon-Fry"]}]},
+            ["cameras[0].rules[0].active: no such day", "'Mon-Fry'"],
+        ),
+        ({"rules": [{"rule": "gathering", "active": "Sat"}]}, ["cameras[0].rules[0].active: not a list"]),
+        ({"rules": [{"rule": "gathering", "raised": []}]}, ["cameras[0].rules[0].raised: no times"]),
+        (
+            {"rules": [{"rule": "gathering", "severity": "dire"}]},
+            ["cameras[0].rules[0].severity: no such severity", "low, medium, high", "'dire'"],
+        ),
+        (
+            {"rules": [{"rule": "gathering", "line": "door"}]},
+            ["cameras[0].rules[0].line: unknown key"],
+        ),
+        (
+            {"analyse_fps": 0.25},
+            ["cameras[0].rules[0].gap_s: shorter than the time between two pictures", "at least 4", "got 2"],
+        ),
+        (
+            {"rules": [{"rule": "crossing"}]},
+            ["cameras[0].rules[0].line: missing", "[[cameras.lines]]"],
+        ),
+        (
+            {"rules": [{"rule": "crossing", "line": "gate"}], "lines": [DOOR]},
+            ["cameras[0].rules[0].line: no such line", "wanted door", "got 'gate'"],
+        ),
+        (
+            {"rules": [{"rule": "crossing", "line": "door", "zone": "grass"}], "lines": [DOOR]},
+            ["cameras[0].rules[0].zone: unknown key"],
+        ),
+        (
+            {"rules": [{"rule": "crossing", "line": "door", "direction": "up"}], "lines": [DOOR]},
+            ["cameras[0].rules[0].direction", "'both', 'to_right' or 'to_left'", "got 'up'"],
+        ),
+        ({"lines": [{"name": "door", "points": [[0, 0]]}]}, ["cameras[0].lines[0].points"]),
+        ({"lines": [{"name": "door", "points": [[0, 0], [0, 2]]}]}, ["cameras[0].lines[0]", "corner 2"]),
+        ({"lines": [{"name": "grass", "points": [[0, 0], [1, 1]]}]}, ["lines[0].name: this name is taken"]),
+        ({"lines": [{"name": "door", "pints": []}]}, ["cameras[0].lines[0].p"]),
         ({"blind": {"hold": 5}}, ["cameras[0].blind.hold: unknown key", "Did you mean 'hold_s'?"]),
         ({"blind": {"hold_s": -1.0}}, ["cameras[0].blind.hold_s: out of range"]),
         ({"blind": {"enabled": "no"}}, ["cameras[0].blind.enabled", "boolean"]),
+        ({"evidence_source": "rtsp://cam/main"}, ["cameras[0].evidence_source: two streams of a file"]),
+        (
+            {"source": "rtsp://c/s", "evidence_source": "secret.mp4"},
+            ["evidence_source: two streams of a file"],
+        ),
+        ({"source": "rtsp://c/s", "evidence_source": "rtsp://u:secret@x:y/"}, ["evidence_source: not a URL"]),
         ({"source": "gopher://x/secret"}, ["cameras[0].source", "rtsp"]),
         ({"user": "u", "password": "secret"}, ["cameras[0].source: a file has no login"]),
         ({"host": "10.0.0.5"}, ["cameras[0].source: no one address", "host with scheme", "got both"]),
@@ -235,6 +304,14 @@ def test_an_address_in_parts_is_joined_once(told: dict[str, Any], url: str) -> N
     camera = parse_site({"cameras": [{"id": "a"} | told]}, Path("/site"), {}).cameras[0]
     assert camera.address.url == url
     assert camera.address.live
+
+
+def test_a_second_stream_shares_login_and_way() -> None:
+    """The same user, password, transport and trust."""
+    told = {"source": "rtsp://cam/sub", "evidence_source": "rtsp://cam/main", "user": "u", "password": "p"}
+    camera = parse_site(content(**told, transport="udp"), Path("/site"), {}).cameras[0]
+    assert camera.evidence is not None
+    assert (camera.evidence.url, camera.evidence.transport) == ("rtsp://u:p@cam/main", "udp")
 
 
 def test_how_a_camera_is_reached_is_told_with_its_address() -> None:
@@ -377,3 +454,56 @@ def test_masks_belong_to_a_camera_and_its_hash() -> None:
     without = parse_site(content(), Path("/site"), {})
     assert not without.cameras[0].masks
     assert len({one.config_hash for one in (site, seeing, without)}) == 3
+
+
+def test_terms_and_places_of_a_rule() -> None:
+    """Schedule and severity are chosen for any rule; one rule may look at one zone at two different times."""
+    site = parse_site(
+        content(
+            timezone="Europe/Berlin",
+            lines=[DOOR],
+            rules=[
+                {"rule": "crossing", "line": "door"},
+                {"rule": "gathering", "active": ["Mon-Fri 18:00-06:00", "Sat-Sun"], "severity": "high"},
+                {"rule": "gathering", "active": ["Mon-Fri 06:00-18:00"], "min_people": 8},
+            ],
+        ),
+        Path(),
+        {},
+    )
+    assert site.rejected == ()
+    (camera,) = site.cameras
+    assert [line.name for line in camera.lines] == ["door"]
+    door, night, day = camera.build_rules()
+    assert (door.name, door.zone) == ("crossing", "door")
+    assert (night.params["active"], night.params["severity"]) == ("Mon-Fri 18:00-06:00, Sat-Sun", "high")
+    assert (day.name, day.params["min_people"], "severity" in day.params) == ("gathering", 8, False)
+
+
+def test_a_schedule_is_part_of_the_configurations_hash() -> None:
+    """Another time, another severity or another time zone of a scheduled rule is another configuration."""
+    rules = [
+        {"rule": "gathering"},
+        {"rule": "gathering", "active": ["Sat"]},
+        {"rule": "gathering", "active": ["Sun"]},
+        {"rule": "gathering", "severity": "low"},
+    ]
+    hashes = {parse_site(content(rules=[rule]), Path(), {}).config_hash for rule in rules}
+    assert len(hashes) == 4
+
+
+@pytest.mark.parametrize("name", list(RULES))
+def test_every_rule_can_be_chosen_by_its_name(name: str) -> None:
+    """Each rule of the book is made from a table, under its own name, with the defaults of its Params told."""
+    entry = RULES[name]
+    rule = (
+        {"rule": name}
+        | ({"zone": "grass"} if entry.in_zone else {})
+        | ({"line": "door"} if entry.at_line else {})
+    )
+    site = parse_site(content(rules=[rule], lines=[DOOR]), Path(), {})
+    assert site.rejected == ()
+    (built,) = site.cameras[0].build_rules()
+    assert (built.name, built.zone) == (name, "grass" if entry.in_zone else "door")
+    assert set(built.params) - {"line"} == {field.name for field in fields(entry.params)}
+    assert all(isinstance(value, str | int | float) for value in built.params.values())

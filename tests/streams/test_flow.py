@@ -40,7 +40,7 @@ def ended(name: str, error: BaseException) -> None:
 
 
 def test_the_newest_picture_wins_and_the_dropped_are_counted() -> None:
-    """A live board holds one picture per camera, the newest."""
+    """A live board holds one picture per camera, the newest (ING-08)."""
     board = board_of("a", "b")
     for i in range(5):
         assert board.put(frame("a", i), GO)

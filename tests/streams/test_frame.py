@@ -41,7 +41,7 @@ def off_by(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
 def test_the_picture_is_the_one_that_was_filmed(
     tmp_path: Path, name: str, size: tuple[int, int], options: dict[str, str]
 ) -> None:
-    """Odd and padded sizes are not sheared: every column is in its place, the last one too."""
+    """Odd and padded sizes are not sheared: every column is in its place, the last one too (ING-10)."""
     frame = first_frame(write_video(tmp_path / name, n=1, size=size, **options))
     pixels = frame.rgb(*size)
     assert (frame.width, frame.height) == size
@@ -54,7 +54,7 @@ def test_the_picture_is_the_one_that_was_filmed(
 
 @pytest.mark.parametrize(("rotation", "turns"), [(0, 0), (90, 1), (180, 2), (-90, 3), (270, 3)])
 def test_a_turned_picture_is_handed_out_upright(tmp_path: Path, rotation: int, turns: int) -> None:
-    """The display matrix of the file is applied in the direction it says, also to a scaled picture."""
+    """The display matrix of the file is applied in the direction it says, also to a scaled picture (ING-03)."""
     frame = first_frame(write_video(tmp_path / "turned.mp4", n=1, size=(160, 120), rotation=rotation))
     assert quarter_turns(frame.video) == turns
     upright = np.rot90(picture(160, 120, 0), turns)

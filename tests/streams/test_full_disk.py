@@ -18,7 +18,7 @@ from support.people import detections, row_of
 from support.sink import TOKEN, Sink
 from support.site import camera, gathering, make_site, write_network
 
-from api.schemas import AlertIn, MediaKind
+from api.schemas import AlertIn, CameraState, MediaKind
 from detector.errors import StorageError
 from detector.types import Detections, Phase, Stamp
 from streams.analysis import Analysis, Desk, Run
@@ -29,6 +29,7 @@ from streams.evidence import NOT_STORED, Folder
 from streams.flow import Pipe
 from streams.frame import Frame
 from streams.outbox import Outbox, What
+from streams.reader import CameraHealth
 from streams.worker import run_worker
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -64,7 +65,7 @@ def sink():
 def analysis(tmp_path, disk, outbox):
     one = parse_site({"cameras": [camera("yard", tmp_path / "x.mp4")]}, tmp_path).cameras[0]
     desk = Desk(outbox, Folder(disk / "evidence"), Pipe(100), threading.Event(), lambda: START)
-    return Analysis(one, RUN, desk)
+    return Analysis(one, RUN, desk, lambda: CameraHealth(one.id, CameraState.ONLINE))
 
 
 def incident(analysis, epoch):

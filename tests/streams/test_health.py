@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import av
 import numpy as np
@@ -95,6 +96,19 @@ def test_no_address_and_no_login_is_told(sink, pulse, watched):
     pulse.beat()
     assert "s3cret" not in str(sink.cameras) + str(sink.beats)
     assert "rtsp" not in describe(watched["yard"].camera, watched["yard"].reader.health).model_dump_json()
+
+
+def test_lines_are_told_as_zones_of_two_corners(watched):
+    """A camera's lines travel with its zones, and a rule at a line names it as its place."""
+    points = [[0.1, 0.5], [0.9, 0.5]]
+    table = camera("yard", "yard.mp4", lines=[{"name": "door", "points": points}], rules=[
+        {"rule": "crossing", "line": "door", "active": ["Sat-Sun"]},
+    ])  # fmt: skip
+    (told,) = parse_site({"cameras": [table]}, Path()).cameras
+    out = describe(told, watched["yard"].reader.health)
+    assert [(z.name, [list(c) for c in z.polygon]) for z in out.zones][-1] == ("door", points)
+    (rule,) = out.rules
+    assert (rule.rule, rule.zone, rule.params["active"]) == ("crossing", "door", "Sat-Sun")
 
 
 def test_a_picture_is_sent_when_it_is_new(sink, pulse, watched):

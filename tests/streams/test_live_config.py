@@ -118,6 +118,17 @@ def test_cameras_come_and_go_and_change_while_the_others_run(sink, live, film):
     assert worker.done is None
 
 
+def test_a_new_line_is_taken_live(sink, live, film):
+    """A line that is drawn while the camera runs is told to the service and begins its judging anew."""
+    yard = watching(film, "yard")
+    file, _ = live(yard)
+    assert sink.wait_for(lambda: told(sink, "yard", "opened"), SOON_S)
+    file.write(yard | {"lines": [{"name": "door", "points": [[0.1, 0.5], [0.9, 0.5]]}]})
+    assert sink.wait_for(lambda: sink.cameras["yard"]["zones"][-1]["name"] == "door", SOON_S)
+    assert sink.wait_for(lambda: told(sink, "yard", "closed"), SOON_S)
+    assert told(sink, "yard", "closed")[0]["facts"]["end_reason"] == "rules changed"
+
+
 def test_what_a_removed_camera_held_is_given_back(sink, live, film):
     """After its removal there is no thread and no series of a camera, and its id can be used again."""
     yard, gate = watching(film, "yard"), watching(film, "gate")

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from support.footage import join, noise, write_raw, write_ts, write_video
 from support.reading import NOON, FakeTime, Run, Sink, camera, live_camera, run, times
 
 from api.schemas import CameraState
-from benchmarks.rtsp import GstServer, missing, silent_camera
+from benchmarks.rtsp import GstServer, faketime_library, missing, silent_camera
 from detector.errors import SourceUnreachable, SourceUnreadable, Trouble
 from streams.config import Camera
 from streams.reader import STOPPED, Limits, Outside
@@ -122,7 +122,7 @@ def test_a_new_size_begins_a_new_epoch_with_its_first_packet(tmp_path: Path) -> 
 
 
 def test_a_file_without_times_is_counted_and_says_so(tmp_path: Path) -> None:
-    """A raw stream: times rise by a period, and the health says that they are estimated."""
+    """A raw stream: times rise by a period, and the health says that they are estimated (ING-04)."""
     raw = write_raw(write_video(tmp_path / "a.mp4", n=12, fps=10), tmp_path / "a.h264")
     done = run(camera(raw)).finish()
     steps = {round(b - a, 3) for a, b in pairwise(times(done.stamps))}
@@ -132,14 +132,14 @@ def test_a_file_without_times_is_counted_and_says_so(tmp_path: Path) -> None:
 
 
 def test_a_turned_file_has_its_upright_size(tmp_path: Path) -> None:
-    """Stamps tell the upright picture's size."""
+    """Stamps tell the upright picture's size (ING-03)."""
     done = run(camera(write_video(tmp_path / "a.mp4", n=2, rotation=90))).finish()
     assert (done.stamps[0].width, done.stamps[0].height) == (120, 160)
     assert (done.reader.health.width, done.reader.health.height) == (120, 160)
 
 
 def test_bad_packets_are_counted_and_damaged_pictures_not_analysed(tmp_path: Path) -> None:
-    """The camera stays online, errors are counted, no damaged picture is shown, clean ones come again."""
+    """The camera stays online, errors are counted, no damaged picture is shown, clean ones come again (ING-05)."""
     clean = write_video(tmp_path / "a.mp4", n=40, gop=10)
     damaged = range(13, 17)
     path = write_ts(clean, tmp_path / "a.ts", lambda i, d: noise(d, i) if i in damaged else d)
@@ -373,7 +373,7 @@ def test_a_refused_login_is_asked_again_only_after_minutes() -> None:
 
 @pytest.mark.parametrize("until_play", [False, True])
 def test_a_silent_camera_is_offline_with_no_data_and_does_not_hold_up_a_stop(until_play: bool) -> None:
-    """Says nothing, or plays nothing: offline within the limit, and a stop in mid-attempt is quick."""
+    """Says nothing, or plays nothing: offline within the limit, and a stop in mid-attempt is quick (ING-01)."""
     with silent_camera(until_play=until_play) as (url, requests):
         running = run(live_camera(url), clock=Clock(), limits=Limits(silence_s=0.5))
         offline = running.wait_state(CameraState.OFFLINE)
@@ -398,7 +398,7 @@ def test_a_stop_while_opening_is_quick() -> None:
 @pytest.mark.rtsp
 @needs_gst
 def test_a_camera_that_dies_comes_back(caplog: pytest.LogCaptureFixture) -> None:
-    """Killed: offline within 10 s. Started again: back within one back-off, later in time, in a new epoch."""
+    """Killed: offline within 10 s. Started again: back within one back-off, later in time, in a new epoch (ING-06)."""
     caplog.set_level(logging.DEBUG)
     login = ("u", "s3cret@")
     server = GstServer(login=login)
@@ -434,3 +434,24 @@ def test_a_camera_that_dies_comes_back(caplog: pytest.LogCaptureFixture) -> None
     for secret in ("s3cret", "u:s3"):
         assert secret not in caplog.text
         assert secret not in str(running.states)
+
+
+@pytest.mark.rtsp
+@needs_gst
+@pytest.mark.skipif(not faketime_library(), reason="faketime is not installed")
+@pytest.mark.parametrize("clock", ["@1970-01-02 00:00:00", "@2038-01-19 03:14:05"])
+def test_a_cameras_clock_is_noted_and_never_used(clock: str, caplog: pytest.LogCaptureFixture) -> None:
+    """At 1970 or over the end of 2038: pictures carry the host's time, the offset is told (ING-13)."""
+    with GstServer(clock=clock) as server:
+        running = run(live_camera(server.url), clock=Clock())
+        running.take_until(lambda: running.reader.health.clock_offset_s is not None)
+        running.take_until(lambda: len(running.stamps) > 60)
+        running.stop()
+    now = datetime.now(UTC)
+    assert all(now - timedelta(minutes=2) < stamp.at <= now for stamp in running.stamps)
+    assert times(running.stamps) == sorted(set(times(running.stamps)))
+    assert {stamp.epoch for stamp in running.stamps} == {0}
+    # GStreamer's sender reports stop at the end of the first NTP era.
+    wrong = min(datetime.fromisoformat(clock[1:] + "+00:00"), datetime(2036, 2, 7, 6, 28, 16, tzinfo=UTC))
+    assert running.reader.health.clock_offset_s == pytest.approx((wrong - now).total_seconds(), abs=120)
+    assert "the camera's clock is wrong" in caplog.text

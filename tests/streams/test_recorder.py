@@ -152,7 +152,7 @@ def test_a_clip_is_cut_as_soon_as_its_end_has_come(tmp_path):
     ],
 )
 def test_what_browsers_do_not_play_becomes_h264(tmp_path, name, codec, pix_fmt, size):
-    """Any codec, odd size or pixel format: 8 bit 4:2:0 H.264 of even size, exactly the wanted seconds."""
+    """Any codec, odd size or pixel format: 8 bit 4:2:0 H.264 of even size, exactly the wanted seconds (ING-10)."""
     rig = Rig()
     rig.ask(1.5, 4.5)
     rig.feed(write_film(tmp_path / name, 60, codec=codec, pix_fmt=pix_fmt, size=size))

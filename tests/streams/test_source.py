@@ -81,7 +81,7 @@ text = st.text(st.characters(codec="utf-8"), max_size=12)
 @settings(max_examples=50)
 @given(text.filter(bool), text)
 def test_any_login_survives_the_url_and_is_never_shown(user: str, password: str) -> None:
-    """Whatever characters a login has, the URL gives them back, and what is shown has none of them."""
+    """Whatever characters a login has, the URL gives them back, and what is shown has none of them (ING-02)."""
     address = address_of("rtsp://cam.local/live", user, password, Path())
     parts = urlsplit(address.url)
     assert (unquote(parts.username or ""), unquote(parts.password or "")) == (user, password)
@@ -165,7 +165,7 @@ def test_every_picture_of_a_file_comes_out(tmp_path: Path, name: str) -> None:
 
 
 def test_a_raw_stream_is_read(tmp_path: Path) -> None:
-    """An elementary stream has no times and is read all the same."""
+    """An elementary stream has no times and is read all the same (ING-04)."""
     source = open_source(file(write_raw(write_video(tmp_path / "a.mp4"), tmp_path / "a.h264")))
     packet = source.read()
     assert packet.pts is None
@@ -173,7 +173,7 @@ def test_a_raw_stream_is_read(tmp_path: Path) -> None:
 
 
 def test_a_bad_packet_is_counted_and_the_stream_goes_on(tmp_path: Path) -> None:
-    """Damaged packets cost pictures, never the rest of the file."""
+    """Damaged packets cost pictures, never the rest of the file (ING-05)."""
     clean = write_video(tmp_path / "a.mp4", n=30, gop=10)
 
     def damage(i: int, data: bytes) -> bytes:
@@ -192,6 +192,7 @@ class Fussy:
 
     def __init__(self, container: av.container.InputContainer, faults: list[Exception]) -> None:
         self.container, self.faults = container, faults
+        self.streams, self.format = container.streams, container.format
 
     def demux(self, stream: av.VideoStream) -> Iterator[VideoPacket]:
         if self.faults:
@@ -370,7 +371,7 @@ def test_a_fault_in_a_feed_reaches_its_owner() -> None:
 @pytest.mark.rtsp
 @needs_gst
 def test_a_password_of_any_characters_logs_in(how: str) -> None:
-    """Against a real server: raw fields, an encoded URL, and a password that itself contains %40."""
+    """Against a real server: raw fields, an encoded URL, and a password that itself contains %40 (ING-02)."""
     password = "p%40ss" if how == "looks encoded" else PASSWORD
     with GstServer(login=("u", password)) as server:
         if how == "url":
@@ -397,7 +398,7 @@ def test_a_refused_login_and_a_wrong_path_are_told_apart() -> None:
 @pytest.mark.rtsp
 @needs_gst
 def test_a_camera_with_an_ipv6_address_is_read() -> None:
-    """A bracketed host connects."""
+    """A bracketed host connects (ING-09)."""
     with GstServer(address="::1") as server:
         source = open_source(address_of(server.url, "", "", Path()))
         assert source.read().size > 0
@@ -465,7 +466,7 @@ def test_a_decoding_device_that_is_missing_is_said_or_done_without(tmp_path: Pat
     source = open_source(replace(file(path), decoder="auto"))
     assert source.decode(source.read()) + source.flush()
     assert source.decoder == (hardware.choose("auto").device or "software")
-    assert hardware.choose("auto").device or "cuda: " in hardware.choose("auto").why
+    assert hardware.choose("auto").device or "cuda: " in source.not_on_a_device
     source.close()
 
 
@@ -477,7 +478,7 @@ def test_nobody_listening_is_refused_at_once() -> None:
 
 @pytest.mark.parametrize("until_play", [False, True])
 def test_a_silent_camera_ends_within_the_limit(monkeypatch: pytest.MonkeyPatch, until_play: bool) -> None:
-    """No answer, or PLAY and then nothing: "no data" after the limit, however far it came."""
+    """No answer, or PLAY and then nothing: "no data" after the limit, however far it came (ING-01)."""
     monkeypatch.setattr(source_module, "LIMIT_S", 1.0)
     with silent_camera(until_play=until_play) as (url, requests):
         began_s = time.monotonic()

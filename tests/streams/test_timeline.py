@@ -54,7 +54,7 @@ def test_a_camera_without_times_is_timed_by_arrival() -> None:
 
 
 def test_a_first_picture_without_a_time_does_not_move_the_others() -> None:
-    """As RTSP begins: no time at first, then a bunch at once; steps are the source's."""
+    """As RTSP begins: no time at first, then a bunch at once; steps are the source's (ING-04)."""
     stream = Stream(live=True)
     times = [stream.push(pts, 100.0) for pts in (None, 0.1, 0.2, 0.3)]
     assert times == pytest.approx([0.0, 0.1, 0.2, 0.3])
@@ -109,6 +109,43 @@ def test_times_that_stand_still_are_not_used_any_more() -> None:
     assert stream.line.estimated
 
 
+def test_a_live_clock_at_another_rate_is_not_used_any_more() -> None:
+    """Times that a demuxer made up at 25 a second for 10 pictures a second: after a minute arrival counts."""
+    stream = Stream(live=True)
+    for i in range(650):
+        stream.push(i / 25, 100.0 + i / 10)
+    assert stream.whys == ["its clock runs at 0.40 times ours"]
+    assert stream.line.estimated
+    a, b = stream.push(700 / 25, 165.0), stream.push(701 / 25, 165.5)
+    assert a is not None
+    assert b == pytest.approx(a + 0.5)
+
+
+@pytest.mark.parametrize("burst_s", [0.0, 3.0, 10.0])
+def test_a_live_clock_that_comes_in_bunches_is_used(burst_s: float) -> None:
+    """What a server had in store comes at once, segments come ten seconds at a time: the rate is right."""
+    stream = Stream(live=True)
+    for i in range(3000):
+        t = i / 10
+        late = (t // burst_s + 1) * burst_s if burst_s else t
+        stream.push(t, 100.0 + late)
+    assert stream.whys == []
+
+
+def test_times_that_are_not_the_sources_own_are_never_used() -> None:
+    """From the first picture on."""
+    line = Timeline()
+    line.connect(live=True, fps=25.0, arrival_s=100.0, timed=False)
+    assert line.check(0.04, 100.0) == ""
+    line.packet_t(0.04, 100.0)
+    first = line.frame_t(0.04, 100.0)
+    line.packet_t(0.08, 101.0)
+    second = line.frame_t(0.08, 101.0)
+    assert first is not None
+    assert second == pytest.approx(first + 1.0)
+    assert line.estimated
+
+
 def test_a_reconnect_and_a_loop_go_on_in_time() -> None:
     """Two epochs of a camera share no stream second; a live gap has its real length, a loop one period."""
     live = Stream(live=True)
@@ -124,7 +161,7 @@ def test_a_reconnect_and_a_loop_go_on_in_time() -> None:
 
 @pytest.mark.parametrize("declared", [0.0, 0.0001, 2000.0, 180_000.0, math.nan, math.inf, -25.0, None])
 def test_an_absurd_rate_is_not_used(declared: float | None) -> None:
-    """Only 1-120 pictures a second can be true; the first such rate counts."""
+    """Only 1-120 pictures a second can be true; the first such rate counts (ING-07)."""
     assert usable_fps(declared) is None
     assert usable_fps(declared, 15.0) == 15.0
     assert usable_fps(1.0, 120.0) == 1.0

@@ -181,7 +181,7 @@ def test_a_fast_file_loses_no_picture_beside_a_live_camera(tmp_path, sink):
 
 
 def test_one_bad_camera_stops_no_other(tmp_path, sink):
-    """A missing file, one that is no video, a camera where nobody listens: the good one is watched."""
+    """A missing file, one that is no video, a camera where nobody listens: the good one is watched (ING-06)."""
     (tmp_path / "text.mp4").write_text("not a video")
     site = make_site(
         tmp_path,

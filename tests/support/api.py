@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from support.alerts import alert_in
 
 from api.deps import Service
+from api.schemas_people import Rights
 from detector.types import Phase
 
 PASSWORDS = {
@@ -69,7 +70,9 @@ class Api:
     async def log_in(self, role: str = "operator") -> httpx.AsyncClient:
         """A client logged in as a person of this role."""
         if role not in self.people:
-            await self.service.store.people.add(role, role, QUICK.hash(PASSWORDS[role]), False)
+            await self.service.store.people.add(
+                role, Rights.model_validate({"role": role}), QUICK.hash(PASSWORDS[role]), False, "test"
+            )
             self.people.add(role)
         client = await self.client()
         answer = await client.post("/session", json={"name": role, "password": PASSWORDS[role]})

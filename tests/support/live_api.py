@@ -18,6 +18,7 @@ from support.api import PASSWORDS, QUICK
 from api.app import create_app
 from api.auth import create_worker_token
 from api.db.store import open_store
+from api.schemas_people import Rights
 from api.server import Server, make_server
 from api.settings import Settings
 
@@ -79,5 +80,7 @@ def _run(server: Server, listening: socket.socket, started: threading.Event) -> 
 async def make_people(settings: Settings) -> str:
     async with open_store(settings) as store:
         for name, password in PASSWORDS.items():
-            await store.people.add(name, name, QUICK.hash(password), False)
+            await store.people.add(
+                name, Rights.model_validate({"role": name}), QUICK.hash(password), False, "test"
+            )
         return await create_worker_token(store, "test-worker")

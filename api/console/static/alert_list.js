@@ -1,7 +1,7 @@
 // Law: one list of alerts, for the feed and for the queue. Rows keep their place, focus and picture while their content changes.
 
 import { snapshotUrl } from "./api.js";
-import { phaseChip, severityBadge, verdictBadge } from "./badges.js";
+import { claimChip, phaseChip, severityBadge, verdictBadge } from "./badges.js";
 import { h, icon, put } from "./dom.js";
 import { age } from "./format.js";
 import { alertHash } from "./router.js";
@@ -25,7 +25,7 @@ function row(alert, zone) {
       { class: "row-main" },
       h("span", { class: "row-head" }, severityBadge(alert.severity), h("span", { class: "row-rule", text: ruleName(alert.rule) }), age(alert.opened_at, zone)),
       h("span", { class: "row-reason", text: alert.reason }),
-      h("span", { class: "row-foot" }, h("span", { class: "row-where", text: where, title: where }), phaseChip(alert.phase), alert.verdict ? verdictBadge(alert.verdict) : null),
+      h("span", { class: "row-foot" }, h("span", { class: "row-where", text: where, title: where }), claimChip(alert), phaseChip(alert.phase), alert.verdict ? verdictBadge(alert.verdict) : null),
     ),
   ];
 }
@@ -33,10 +33,12 @@ function row(alert, zone) {
 export class AlertList {
   #rows = new Map(); // id -> {li, link, shown}
 
-  /** `zoneOf(camera_id)` gives a camera's time zone. */
-  constructor(label, zoneOf) {
+  /** `zoneOf(camera_id)` gives a camera's time zone; with `onPick(ids)` rows can be picked. */
+  constructor(label, zoneOf, onPick = null) {
     this.zoneOf = zoneOf;
-    this.node = h("ol", { class: "alert-list", "aria-label": label });
+    this.onPick = onPick;
+    this.picked = new Set();
+    this.node = h("ol", { class: onPick ? "alert-list picks" : "alert-list", "aria-label": label });
   }
 
   /** Show these alerts in this order; `fresh` holds the ids to point out. */
@@ -46,6 +48,7 @@ export class AlertList {
       if (!wanted.has(id)) {
         li.remove();
         this.#rows.delete(id);
+        this.pick(id, false);
       }
     }
     alerts.forEach((alert, i) => {
@@ -58,12 +61,14 @@ export class AlertList {
     let entry = this.#rows.get(alert.alert_id);
     if (!entry) {
       const link = h("a", { class: "alert-row", href: alertHash(alert.alert_id) });
-      entry = { link, li: h("li", { "data-alert": alert.alert_id }, link), shown: null };
+      const box = this.onPick ? h("input", { class: "pick", type: "checkbox", "aria-label": "Pick this alert", onchange: () => this.pick(alert.alert_id, box.checked) }) : null;
+      entry = { link, box, li: h("li", { "data-alert": alert.alert_id }, box, link), shown: null };
       this.#rows.set(alert.alert_id, entry);
     }
     if (entry.shown !== alert) {
       put(entry.link, row(alert, this.zoneOf(alert.camera_id)));
       entry.li.className = `row-${alert.severity}`;
+      entry.li.classList.toggle("picked", this.picked.has(alert.alert_id));
       entry.shown = alert;
     }
     entry.li.classList.toggle("fresh", fresh);
@@ -83,6 +88,27 @@ export class AlertList {
     const next = now < 0 ? 0 : Math.min(links.length - 1, Math.max(0, now + step));
     links[next].focus();
     links[next].scrollIntoView({ block: "nearest" });
+    return true;
+  }
+
+  /** Pick or leave a row. */
+  pick(alertId, on) {
+    if (this.picked.has(alertId) === on) return;
+    if (on) this.picked.add(alertId);
+    else this.picked.delete(alertId);
+    const entry = this.#rows.get(alertId);
+    if (entry) {
+      entry.box.checked = on;
+      entry.li.classList.toggle("picked", on);
+    }
+    this.onPick?.([...this.picked]);
+  }
+
+  /** Pick or leave the row that has the focus. */
+  pickFocused() {
+    const alertId = document.activeElement?.closest("li[data-alert]")?.dataset.alert;
+    if (!alertId || !this.#rows.has(alertId)) return false;
+    this.pick(alertId, !this.picked.has(alertId));
     return true;
   }
 

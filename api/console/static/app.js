@@ -5,13 +5,18 @@ import { announce, h, put } from "./dom.js";
 import { Feed } from "./feed.js";
 import { showHelp, useKeys } from "./keys.js";
 import { alertPage } from "./pages/alert.js";
+import { auditPage } from "./pages/audit.js";
 import { livePage } from "./pages/live.js";
 import { loginPage, passwordPage } from "./pages/login.js";
 import { reviewPage } from "./pages/review.js";
+import { shiftPage } from "./pages/shift.js";
+import { usersPage } from "./pages/users.js";
 import { Router } from "./router.js";
 import { shell } from "./shell.js";
 import { Store } from "./store.js";
 import { SEVERITY, ruleName } from "./words.js";
+
+const HANDOVERS_EVERY_MS = 60_000;
 
 const root = document.getElementById("app");
 let endSession = () => {};
@@ -45,16 +50,27 @@ function open(me) {
   const store = new Store(feed);
   const frame = shell({ feed, me, logout });
   let list = "#/live";
-  const context = { store, me, lastList: () => list };
+  const mayAct = me.role !== "viewer";
+  const countHandovers = async () => {
+    try {
+      frame.handovers((await api.handovers()).filter((note) => !note.taken_by && note.by !== me.name).length);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error; // the count stays as it was
+    }
+  };
+  const context = { store, me, lastList: () => list, countHandovers };
   const show = (node, name) => {
-    if (name !== "alerts") list = location.hash || "#/live";
+    if (name === "live" || name === "review") list = location.hash || "#/live";
     frame.show(node, name);
   };
-  const router = new Router({ live: (r) => livePage(context, r), review: (r) => reviewPage(context, r), alerts: (r) => alertPage(context, r) }, show);
+  const pages = { live: livePage, review: reviewPage, alerts: alertPage, ...(mayAct ? { shift: shiftPage } : {}), ...(me.role === "admin" ? { users: usersPage, audit: auditPage } : {}) };
+  const router = new Router(Object.fromEntries(Object.entries(pages).map(([name, page]) => [name, (route) => page(context, route)])), show);
   const dropKeys = useKeys("Everywhere", [
     { keys: ["?"], label: "This page", run: showHelp },
     { keys: ["l"], label: "Live", run: () => void (location.hash = "#/live") },
     { keys: ["r"], label: "Review queue", run: () => void (location.hash = "#/review") },
+    ...(mayAct ? [{ keys: ["s"], label: "Shift: notes and hand-over", run: () => void (location.hash = "#/shift") }] : []),
+    ...(me.role === "admin" ? [{ keys: ["g"], label: "Users", run: () => void (location.hash = "#/users") }, { keys: ["i"], label: "Audit", run: () => void (location.hash = "#/audit") }] : []),
   ]);
   const count = () => {
     const waiting = [...store.alerts.values()].filter((a) => !a.verdict).length;
@@ -67,8 +83,11 @@ function open(me) {
   put(root, frame.node);
   router.start();
   feed.start();
+  const counting = mayAct ? setInterval(countHandovers, HANDOVERS_EVERY_MS) : null;
+  if (mayAct) countHandovers();
   endSession = () => {
     endSession = () => {};
+    clearInterval(counting);
     feed.stop();
     router.stop();
     frame.drop();

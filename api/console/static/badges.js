@@ -12,6 +12,12 @@ export function phaseChip(phase) {
   return h("span", { class: ongoing ? "chip chip-ongoing" : "chip", text: PHASE[phase] });
 }
 
+/** Who works on an alert now; it goes when the claim ends (format.js). */
+export function claimChip({ claim }) {
+  if (!claim || Date.parse(claim.ends_at) <= Date.now()) return null;
+  return h("span", { class: "chip chip-claim", "data-until": claim.ends_at, title: `${claim.by} works on it`, text: claim.by });
+}
+
 const VERDICT_ICON = { true: "check", false: "cross", unclear: "question" };
 
 export function verdictBadge(verdict, withReason = false) {

@@ -1,11 +1,11 @@
-// Law: one camera as a tile: its newest picture with the zones over it, and in words whether it is really being watched.
+// Law: one camera as a tile: its newest picture with zones and lines over it, and in words whether it is really being watched.
 
 import { pictureUrl } from "./api.js";
 import { stateDot } from "./badges.js";
 import { h, icon, put } from "./dom.js";
 import { age, percent } from "./format.js";
 import { reviewHash } from "./router.js";
-import { ruleWords } from "./words.js";
+import { placeWords, ruleWords } from "./words.js";
 import { surface, zoneLabel, zoneShape } from "./zones.js";
 
 const OLD_PICTURE_MS = 30_000;
@@ -72,7 +72,7 @@ export class CameraTile {
     if (!rules.length) return put(this.#rules, h("li", { class: "muted", text: "No rule is in force: nothing will alert here." }));
     return put(
       this.#rules,
-      ...rules.map((rule) => h("li", {}, h("span", { text: ruleWords(rule) }), h("span", { class: "muted", text: rule.zone ? ` in ${rule.zone}` : " in the whole picture" }))),
+      ...rules.map((rule) => h("li", {}, h("span", { text: ruleWords(rule) }), h("span", { class: "muted", text: placeWords(rule) }))),
     );
   }
 

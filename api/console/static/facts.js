@@ -4,7 +4,7 @@ import { severityBadge, verdictBadge } from "./badges.js";
 import { h } from "./dom.js";
 import { at, duration, number } from "./format.js";
 import { alertHash } from "./router.js";
-import { HISTORY, factLabel, factLimit, factValue } from "./words.js";
+import { DEED, HISTORY, factLabel, factLimit, factValue } from "./words.js";
 
 function line(name, value, ...more) {
   return h("div", {}, h("dt", { text: name }), h("dd", {}, value, more));
@@ -26,7 +26,7 @@ export function factList({ facts, provenance, score }) {
   return h("dl", { class: "facts" }, lines, line("Score", number(score)));
 }
 
-export function historyList({ history, verdicts }, zone) {
+export function historyList({ history, verdicts, actions }, zone) {
   const phases = history.map((p) => ({
     when: p.at,
     node: h("li", {}, h("div", { class: "history-head" }, h("strong", { text: HISTORY[p.phase] }), severityBadge(p.severity), at(p.at, zone)), h("p", { text: p.reason })),
@@ -35,7 +35,11 @@ export function historyList({ history, verdicts }, zone) {
     when: v.at,
     node: h("li", { class: "history-verdict" }, h("div", { class: "history-head" }, verdictBadge(v, true), h("span", { class: "muted", text: v.by }), at(v.at, zone)), v.note ? h("p", { text: v.note }) : null),
   }));
-  const all = [...phases, ...words].sort((a, b) => Date.parse(a.when) - Date.parse(b.when));
+  const deeds = actions.map((a) => ({
+    when: a.at,
+    node: h("li", { class: "history-deed" }, h("div", { class: "history-head" }, h("span", { text: DEED[a.kind] ?? a.kind }), h("span", { class: "muted", text: a.by }), at(a.at, zone)), a.note ? h("p", { class: "note-text", text: a.note }) : null),
+  }));
+  const all = [...phases, ...words, ...deeds].sort((a, b) => Date.parse(a.when) - Date.parse(b.when));
   return h("ol", { class: "history" }, all.map(({ node }) => node));
 }
 

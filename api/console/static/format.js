@@ -1,4 +1,4 @@
-// Law: turns numbers, times and codes into what a person reads. Pure but for the one ticker that keeps ages true.
+// Law: turns numbers, times and codes into what a person reads. Pure but for the one ticker that keeps ages true and removes what holds only until a moment.
 
 import { h } from "./dom.js";
 
@@ -80,4 +80,5 @@ setInterval(() => {
     const words = ageWords(node.getAttribute("datetime"));
     if (node.textContent !== words) node.textContent = words;
   }
+  for (const node of document.querySelectorAll("[data-until]")) if (Date.parse(node.dataset.until) <= Date.now()) node.remove();
 }, 1000);

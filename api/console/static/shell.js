@@ -3,6 +3,7 @@
 import { h, icon, mark, put } from "./dom.js";
 import { clockTime } from "./format.js";
 import { healthStrip } from "./health.js";
+import { loadGauge } from "./load.js";
 import { showHelp } from "./keys.js";
 
 function themeNow() {
@@ -35,18 +36,22 @@ export function shell({ feed, me, logout }) {
   const places = [
     ["live", "#/live", "Live"],
     ["review", "#/review", "Review"],
+    ...(me.role === "viewer" ? [] : [["shift", "#/shift", "Shift"]]),
+    ...(me.role === "admin" ? [["users", "#/users", "Users"], ["audit", "#/audit", "Audit"]] : []),
   ];
+  const notes = h("span", { class: "nav-count", hidden: true });
   const badge = h("span", { class: "nav-count", hidden: true });
-  const links = places.map(([name, href, words]) => h("a", { href, "data-page": name }, words, name === "review" ? badge : null));
+  const links = places.map(([name, href, words]) => h("a", { href, "data-page": name }, words, name === "review" ? badge : name === "shift" ? notes : null));
   const sign = liveSign(feed);
   const health = healthStrip();
+  const load = loadGauge(feed);
   const theme = h("button", { class: "button icon-button quiet", type: "button", "aria-label": "Light or dark", title: "Light or dark", onclick: flipTheme }, icon("sun"));
   const help = h("button", { class: "button icon-button quiet", type: "button", "aria-label": "Keys", title: "Keys (?)", onclick: showHelp }, icon("question"));
   const person = h("span", { class: "person", title: `Role: ${me.role}` }, h("span", { text: me.name }));
   const out = h("button", { class: "button quiet", type: "button", text: "Log out", onclick: logout });
   const place = h("div", { class: "place" });
   const skip = h("button", { class: "skip", type: "button", text: "Skip to content", onclick: () => place.querySelector("main a, main button")?.focus() });
-  const header = h("header", { class: "top" }, skip, h("a", { class: "brand", href: "#/live" }, mark(), h("span", { text: "Watchpost" })), h("nav", { "aria-label": "Pages" }, links), sign.node, h("span", { class: "spacer" }), help, theme, person, out);
+  const header = h("header", { class: "top" }, skip, h("a", { class: "brand", href: "#/live" }, mark(), h("span", { text: "Watchpost" })), h("nav", { "aria-label": "Pages" }, links), sign.node, load.node, h("span", { class: "spacer" }), help, theme, person, out);
   return {
     node: h("div", { class: "shell" }, header, health.node, place),
     show(page, name) {
@@ -63,9 +68,15 @@ export function shell({ feed, me, logout }) {
       badge.setAttribute("aria-label", `${n} without a verdict`);
       document.title = n ? `(${n}${more ? "+" : ""}) Watchpost` : "Watchpost";
     },
+    handovers(n) {
+      notes.hidden = n === 0;
+      notes.textContent = String(n);
+      notes.setAttribute("aria-label", `${n} not taken yet`);
+    },
     drop() {
       sign.drop();
       health.drop();
+      load.drop();
     },
   };
 }

@@ -80,6 +80,10 @@ export class Store extends EventTarget {
       const known = this.alerts.get(item.alert_id);
       if (known && newer(known, item)) continue;
       changed.set(item.alert_id, item);
+      if (item.suppressed) {
+        this.alerts.delete(item.alert_id); // its page and the list of suppressed ones are told; nobody is called
+        continue;
+      }
       if (known || !live || !this.#beyond(item)) this.alerts.set(item.alert_id, item);
       if (!known && live) this.#point(item);
     }

@@ -18,6 +18,36 @@ export const REASONS = [
 export const REASON = Object.fromEntries(REASONS);
 export const PHASE = { opened: "Ongoing", updated: "Ongoing", closed: "Ended" };
 export const HISTORY = { opened: "Opened", updated: "Changed", closed: "Ended" };
+export const DEED = {
+  claimed: "Claimed",
+  taken_over: "Taken over",
+  released: "Released",
+  handed_over: "Handed over",
+  reopened: "Reopened",
+  note: "Note",
+  held: "Evidence held",
+  hold_ended: "Hold ended",
+};
+export const AUDIT = {
+  login: "Login",
+  login_refused: "Login refused",
+  logout: "Log-out",
+  password: "Password",
+  view: "View of evidence",
+  download: "Download",
+  verdict: "Verdict",
+  claim: "Claim",
+  take_over: "Take-over",
+  release: "Release",
+  reopen: "Reopened",
+  note: "Note",
+  hand_over: "Hand-over",
+  take_hand_over: "Hand-over taken",
+  hold: "Hold",
+  hold_ended: "Hold ended",
+  deletion: "Deletion",
+  configuration: "Configuration",
+};
 export const CAMERA_STATE = { starting: "Starting", online: "Online", offline: "Offline", ended: "Ended", removed: "Removed" };
 
 const LABELS = {
@@ -28,7 +58,9 @@ const LABELS = {
   n_id_changes: "Track changes",
   dwell_s: "Lasted",
   speed_bh_s: "Speed of the group",
+  speed_m_s: "Speed of the group",
   spread_bh: "Spread of the group",
+  spread_m: "Spread of the group",
   end_reason: "Why it ended",
   kind: "In which way",
   luma: "Brightness (0-255)",
@@ -55,7 +87,26 @@ const LABELS = {
   max_speed_bh_s: "Fastest standing group",
   large_factor: "Large from (times needed)",
   long_s: "Long from",
+  pace_bh_s: "Speed",
+  max_pace_bh_s: "Highest speed",
+  min_pace_bh_s: "Running from",
+  against_bh_s: "Speed against the way",
+  max_against_bh_s: "Highest speed against the way",
+  min_against_bh_s: "Wrong way from",
+  max_angle_deg: "Against it within",
+  grace_s: "Forgiven outside",
+  direction: "Direction",
+  line: "Line",
+  object: "Thing",
+  reach_bh: "Nobody within",
+  seen_score: "Seen with score",
+  min_score: "Least score",
+  active: "In force",
+  raised: "More urgent",
+  severity: "Severity chosen",
 };
+
+const DIRECTION = { both: "in both directions", to_right: "to its right", to_left: "to its left" };
 
 // unit suffix -> [what is cut from the name, how a value is written]
 const UNITS = [
@@ -67,6 +118,7 @@ const UNITS = [
   ["_px", (v) => `${number(v)} px`],
   ["_m", (v) => `${number(v)} m`],
   ["_s", (v) => duration(v)],
+  ["_deg", (v) => `${number(v)}°`],
   ["_share", (v) => percent(v)],
 ];
 
@@ -91,6 +143,7 @@ export function factLabel(name) {
 /** A fact's value with its unit. */
 export function factValue(name, value) {
   if (typeof value === "boolean") return value ? "yes" : "no";
+  if (name === "direction") return DIRECTION[value] ?? value;
   if (typeof value !== "number") return String(value);
   const unit = unitOf(name);
   return unit ? unit[1](value) : number(value);
@@ -106,6 +159,9 @@ const LIMITS = {
   n_people_median: ["min_people", "at least"],
   dwell_s: ["hold_s", "at least"],
   speed_bh_s: ["max_speed_bh_s", "at most"],
+  pace_bh_s: ["min_pace_bh_s", "at least"],
+  against_bh_s: ["min_against_bh_s", "at least"],
+  seen_score: ["min_score", "at least"],
 };
 
 /** The limit of a fact: {words, met} or null. */
@@ -123,10 +179,27 @@ export function thresholdWords(name) {
 
 export const ruleName = (rule) => capital(rule.replaceAll(/[-_]/g, " "));
 
-/** A rule in force in plain words: "gathering: at least 3 people for 6 s". */
+// rule -> what it looks for, from its parameters; any other rule is told by the parameters it shares with these
+const ASKS = {
+  loitering: () => "one person",
+  forbidden: () => "anyone",
+  crossing: (p) => factValue("direction", p.direction),
+  running: (p) => `from ${factValue("min_pace_bh_s", p.min_pace_bh_s)}`,
+  wrong_way: (p) => `against ${p.line}`,
+  left_behind: (p) => `a bag with nobody within ${factValue("reach_bh", p.reach_bh)}`,
+};
+
+/** A rule in force in plain words: "Gathering: at least 3 people for 6 s". */
 export function ruleWords({ rule, params }) {
   const parts = [];
-  if ("min_people" in params) parts.push(`at least ${number(params.min_people)} people`);
+  if (rule in ASKS) parts.push(ASKS[rule](params));
+  else if ("min_people" in params) parts.push(`at least ${number(params.min_people)} people`);
   if ("hold_s" in params) parts.push(`for ${duration(params.hold_s)}`);
   return `${ruleName(rule)}${parts.length ? `: ${parts.join(" ")}` : ""}`;
+}
+
+/** Where and when a rule is in force: " in yard, Sat-Sun". */
+export function placeWords({ rule, zone, params }) {
+  const place = !zone ? " in the whole picture" : rule === "crossing" ? ` over ${zone}` : ` in ${zone}`;
+  return params.active ? `${place}, ${params.active}` : place;
 }

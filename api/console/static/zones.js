@@ -1,4 +1,4 @@
-// Law: zones and boxes drawn over a picture, in SVG over the picture's own pixel grid; names beside them as HTML text.
+// Law: zones, lines and boxes drawn over a picture, in SVG over the picture's own pixel grid; names beside them as HTML text.
 
 import { h, svg } from "./dom.js";
 
@@ -7,8 +7,17 @@ export function surface(width, height, name) {
   return svg("svg", { class: `surface ${name}`, viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
 }
 
+/** A zone's area; of a line (two corners) the line, with a head at its second point, since its direction counts. */
 export function zoneShape({ polygon }, width, height) {
+  if (polygon.length === 2) return svg("path", { class: "zone zone-line", d: arrow(polygon.map(([x, y]) => [x * width, y * height])) });
   return svg("polygon", { class: "zone", points: polygon.map(([x, y]) => `${x * width},${y * height}`).join(" ") });
+}
+
+function arrow([[x0, y0], [x1, y1]]) {
+  const size = Math.hypot(x1 - x0, y1 - y0) * 0.08;
+  const angle = Math.atan2(y1 - y0, x1 - x0);
+  const barb = (turn) => `${x1 - size * Math.cos(angle + turn)} ${y1 - size * Math.sin(angle + turn)}`;
+  return `M${x0} ${y0}L${x1} ${y1}M${barb(0.5)}L${x1} ${y1}L${barb(-0.5)}`;
 }
 
 /** A zone's name under its corner nearest to the bottom left, or over it at the edge: ids of tracks stand over people's heads. */

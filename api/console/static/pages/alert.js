@@ -2,11 +2,13 @@
 
 import { ApiError, api } from "../api.js";
 import { failure, loading, phaseChip, severityBadge } from "../badges.js";
+import { ClaimBar } from "../claim_bar.js";
 import { announce, h, put } from "../dom.js";
 import { factList, historyList, panel, provenanceList } from "../facts.js";
 import { age, at, duration } from "../format.js";
 import { HoldBar } from "../hold_bar.js";
 import { useKeys } from "../keys.js";
+import { noteForm } from "../note_form.js";
 import { Player, clipWords } from "../player.js";
 import { plots } from "../plot.js";
 import { nextWaiting } from "../queue.js";
@@ -30,8 +32,16 @@ function heading(detail, zone, camera) {
   return [
     h("div", { class: "alert-title" }, severityBadge(detail.severity), h("h1", { text: ruleName(detail.rule) }), phaseChip(detail.phase), h("span", { class: "alert-where", text: where })),
     h("p", { class: "alert-reason", text: detail.reason }),
+    suppressedWords(detail),
     h("p", { class: "alert-times muted" }, "Started ", at(detail.started_at, zone), ", alert ", at(detail.opened_at, zone), " (", age(detail.opened_at, zone), "), ", detail.phase === "closed" ? `lasted ${lasted(detail)}` : "not ended yet"),
   ];
+}
+
+/** Why an alert is not in the queue. */
+function suppressedWords({ suppressed }) {
+  if (!suppressed) return null;
+  const why = suppressed.why === "budget" ? ["the desk was shown all it can take in an hour"] : ["it repeats ", h("a", { href: alertHash(suppressed.by), text: "another alert" })];
+  return h("p", { class: "suppressed" }, "Suppressed: ", why, ". It is shown if it gets more severe.");
 }
 
 export function alertPage({ store, me, lastList }, route) {
@@ -39,11 +49,16 @@ export function alertPage({ store, me, lastList }, route) {
   const player = new Player();
   const bar = new VerdictBar({ send, next, allowed: me.role !== "viewer" });
   const holdBar = new HoldBar({ send: hold, allowed: me.role !== "viewer" });
+  const claimBar = new ClaimBar({ act, me });
+  const notes = noteForm({ id: "alert-note", label: "Add a note", verb: "Add note", key: "a", said: "Note added", send: async (text) => take(await api.addNote(alertId, text)) });
+  const historyPlace = h("div");
+  const historyPanel = panel("History", "history-title", historyPlace, me.role === "viewer" ? null : notes.node); // kept, and with it a half-written note
   const head = h("header", { class: "alert-head" });
   const series = h("section", { class: "panel", "aria-labelledby": "series-title" });
+  const facts = h("div", { class: "alert-facts" });
   const side = h("div", { class: "alert-side-more" });
   const back = h("a", { class: "back", href: lastList(), text: lastList().startsWith("#/review") ? "Back to the queue" : "Back to live" });
-  const body = h("div", { class: "alert-body" }, h("div", { class: "alert-main" }, player.node, series), h("aside", { class: "alert-side", "aria-label": "About this alert" }, bar.node, holdBar.node, side));
+  const body = h("div", { class: "alert-body" }, h("div", { class: "alert-main" }, player.node, series), h("aside", { class: "alert-side", "aria-label": "About this alert" }, claimBar.node, bar.node, holdBar.node, facts, historyPanel, side));
   const node = h("main", { class: "alert", id: "main" }, back, loading("Reading the alert …"));
   let detail = null;
   let shownMedia = null;
@@ -69,9 +84,12 @@ export function alertPage({ store, me, lastList }, route) {
     put(head, heading(detail, zone, camera()));
     bar.show(detail);
     holdBar.show(detail, zone);
+    claimBar.show(detail);
     const provenance = provenanceList(detail, zone);
     provenance.open = side.querySelector(".provenance")?.open ?? false;
-    put(side, panel("Facts", "facts-title", factList(detail)), panel("History", "history-title", historyList(detail, zone)), provenance);
+    put(facts, panel("Facts", "facts-title", factList(detail)));
+    put(historyPlace, historyList(detail, zone));
+    put(side, provenance);
     const plot = plots(detail, (t) => player.seekStream(t));
     follow = plot.cursor;
     put(series, h("header", { class: "section-head" }, h("h2", { id: "series-title", text: "What was measured" })), plot.node);
@@ -112,6 +130,13 @@ export function alertPage({ store, me, lastList }, route) {
     await take(await api.hold(alertId, held));
   }
 
+  async function act(name) {
+    const done = { claim: () => api.claim(alertId), take: () => api.claim(alertId, true), release: () => api.endClaim(alertId), reopen: () => api.reopen(alertId) };
+    const fresh = await done[name]();
+    if (ended) store.take([summary(fresh)], false);
+    else await take(fresh);
+  }
+
   async function take(fresh) {
     store.take([summary(fresh)], false);
     await show(fresh);
@@ -132,9 +157,10 @@ export function alertPage({ store, me, lastList }, route) {
   store.addEventListener("alerts", onAlerts);
   store.addEventListener("loaded", read);
   player.addEventListener("time", (event) => follow(event.detail));
+  const noteKeys = me.role === "viewer" ? [] : [{ keys: ["a"], label: "Add a note", run: () => notes.focus() }];
   const dropKeys = [
     useKeys("Clip", player.keys()),
-    useKeys("Verdict", [...bar.keys(), ...holdBar.keys(), { keys: ["n"], label: "Next alert without a verdict", run: () => void next() }, { keys: ["Escape"], label: "Back to the list", run: () => void back.click() }]),
+    useKeys("Verdict", [...bar.keys(), ...holdBar.keys(), ...claimBar.keys(), ...noteKeys, { keys: ["n"], label: "Next alert without a verdict", run: () => void next() }, { keys: ["Escape"], label: "Back to the list", run: () => void back.click() }]),
   ];
   read();
 
@@ -142,6 +168,7 @@ export function alertPage({ store, me, lastList }, route) {
     node,
     end() {
       ended = true;
+      claimBar.end();
       player.end();
       store.removeEventListener("alerts", onAlerts);
       store.removeEventListener("loaded", read);
@@ -150,7 +177,7 @@ export function alertPage({ store, me, lastList }, route) {
   };
 }
 
-const SUMMARY = ["alert_id", "phase", "revision", "camera_id", "camera_name", "rule", "zone", "started_at", "opened_at", "at", "severity", "score", "facts", "reason", "received_at", "updated_at", "verdict", "hold", "media"];
+const SUMMARY = ["alert_id", "phase", "revision", "camera_id", "camera_name", "rule", "zone", "started_at", "opened_at", "at", "severity", "score", "facts", "reason", "received_at", "updated_at", "status", "suppressed", "claim", "verdict", "hold", "media"];
 
 /** The AlertOut in an AlertDetail. */
 function summary(detail) {

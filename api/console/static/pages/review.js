@@ -1,9 +1,10 @@
 // Law: the alerts that wait for a verdict, most severe and oldest first; with other filters, any alerts, newest first.
 
 import { AlertList, listKeys } from "../alert_list.js";
+import { ApiError, api } from "../api.js";
 import { emptyState, failure, loading } from "../badges.js";
 import { h, put } from "../dom.js";
-import { useKeys } from "../keys.js";
+import { keyCap, useKeys } from "../keys.js";
 import { queueOrder, readAlerts } from "../queue.js";
 import { reviewHash } from "../router.js";
 import { newestFirst } from "../store.js";
@@ -15,13 +16,14 @@ function choice(label, name, value, options) {
 }
 
 /** What the service is asked for: "any" and "ongoing" are words of this page. */
-function serviceFilter({ camera_id, severity, verdict = "none", phase }) {
-  return { camera_id, severity, verdict: verdict === "any" ? "" : verdict, phase: phase === "ended" ? "closed" : "" };
+function serviceFilter({ camera_id, severity, verdict = "none", phase, suppressed }) {
+  return { suppressed, camera_id, severity, verdict: verdict === "any" ? "" : verdict, phase: phase === "ended" ? "closed" : "" };
 }
 
-function matches(alert, { camera_id, severity, verdict = "none", phase }) {
+function matches(alert, { camera_id, severity, verdict = "none", phase, suppressed }) {
   const word = alert.verdict?.verdict ?? "none";
   return (
+    Boolean(alert.suppressed) === (suppressed === "only") &&
     (!camera_id || alert.camera_id === camera_id) &&
     (!severity || alert.severity === severity) &&
     (verdict === "any" || word === verdict) &&
@@ -29,12 +31,19 @@ function matches(alert, { camera_id, severity, verdict = "none", phase }) {
   );
 }
 
-export function reviewPage({ store }, route) {
+const MOST_AT_ONCE = 200; // alerts in one order to the service
+const DUPLICATE = { verdict: "false", reason: "duplicate" };
+
+export function reviewPage({ store, me }, route) {
   const filter = route.params;
   const verdict = filter.verdict ?? "none";
   const isQueue = verdict === "none";
   const order = isQueue ? queueOrder : newestFirst;
-  const list = new AlertList(isQueue ? "Alerts without a verdict, most severe first" : "Alerts, newest first", (id) => store.cameras.get(id)?.timezone);
+  const list = new AlertList(isQueue ? "Alerts without a verdict, most severe first" : "Alerts, newest first", (id) => store.cameras.get(id)?.timezone, me.role === "viewer" ? null : showMany);
+  const manyWords = h("span", { role: "status" });
+  const manyButton = h("button", { class: "button", type: "button", onclick: () => void closeMany() }, "Close as duplicates", keyCap("d"));
+  const many = h("section", { class: "panel many", "aria-label": "Picked alerts", hidden: true }, manyWords, manyButton, h("button", { class: "button quiet", type: "button", onclick: () => leaveAll() }, "Leave them", keyCap("Escape")));
+  const said = h("p", { class: "muted said", role: "status", hidden: true });
   const body = h("div", { class: "panel-body" });
   const count = h("span", { class: "count", role: "status" });
   const form = h("form", { class: "filters", "aria-label": "Filter" });
@@ -52,6 +61,7 @@ export function reviewPage({ store }, route) {
       choice("Camera", "camera_id", filter.camera_id ?? "", known),
       choice("Severity", "severity", filter.severity ?? "", [["", "All severities"], ...Object.entries(SEVERITY)]),
       choice("State", "phase", filter.phase ?? "", [["", "Ongoing and ended"], ["ongoing", "Ongoing"], ["ended", "Ended"]]),
+      choice("Suppression", "suppressed", filter.suppressed ?? "", [["", "Shown"], ["only", "Suppressed"]]),
     );
   }
   form.addEventListener("change", () => {
@@ -70,8 +80,37 @@ export function reviewPage({ store }, route) {
     else if (list.node.parentNode !== body) put(body, list.node, note);
   }
 
+  function showMany(ids) {
+    many.hidden = ids.length === 0;
+    manyWords.textContent = `${ids.length} picked`;
+  }
+
+  function leaveAll() {
+    if (!list.picked.size) return false;
+    for (const alertId of [...list.picked]) list.pick(alertId, false);
+    return true;
+  }
+
+  /** The service closes those that are open and nobody else's; it names the others. */
+  async function closeMany() {
+    const ids = [...list.picked].slice(0, MOST_AT_ONCE);
+    if (!ids.length || manyButton.disabled) return;
+    manyButton.disabled = true;
+    try {
+      const answer = await api.closeMany(ids, DUPLICATE);
+      const left = answer.left.map((one) => one.reason);
+      said.textContent = [`${answer.n_closed} closed as duplicates.`, left.length ? `${left.length} left: ${[...new Set(left)].join("; ")}.` : ""].join(" ");
+      leaveAll();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      said.textContent = `Not closed. ${error.message}`;
+    }
+    said.hidden = false;
+    manyButton.disabled = false;
+  }
+
   function nothing() {
-    const unfiltered = isQueue && !filter.camera_id && !filter.severity && !filter.phase;
+    const unfiltered = isQueue && !filter.camera_id && !filter.severity && !filter.phase && !filter.suppressed;
     return unfiltered
       ? emptyState("All caught up", "No alert waits for a verdict. New ones appear here by themselves.")
       : emptyState("Nothing matches", "No alert fits this filter.");
@@ -106,6 +145,11 @@ export function reviewPage({ store }, route) {
     show();
   }
 
+  const manyKeys = [
+    { keys: ["x"], label: "Pick the alert, or leave it", run: () => list.pickFocused() },
+    { keys: ["d"], label: "Close the picked alerts as duplicates", run: () => (list.picked.size ? void closeMany() : false) },
+    { keys: ["Escape"], label: "Leave what is picked", run: leaveAll },
+  ];
   let knownCameras = -1;
   const onCameras = () => {
     if (store.cameras.size === knownCameras) return;
@@ -118,10 +162,10 @@ export function reviewPage({ store }, route) {
   store.addEventListener("alerts", onAlerts);
   store.addEventListener("cameras", onCameras);
   store.addEventListener("loaded", read);
-  const dropKeys = useKeys("Review", listKeys(list));
+  const dropKeys = useKeys("Review", [...listKeys(list), ...(me.role === "viewer" ? [] : manyKeys)]);
 
   return {
-    node: h("main", { class: "review", id: "main" }, h("header", { class: "section-head" }, h("h1", { text: isQueue ? "Review queue" : "Alerts" }), count), form, h("section", { class: "panel", "aria-label": "Alerts" }, body)),
+    node: h("main", { class: "review", id: "main" }, h("header", { class: "section-head" }, h("h1", { text: isQueue ? "Review queue" : "Alerts" }), count), form, many, said, h("section", { class: "panel", "aria-label": "Alerts" }, body)),
     end() {
       store.removeEventListener("alerts", onAlerts);
       store.removeEventListener("cameras", onCameras);

@@ -1,0 +1,1 @@
+"""What leaves the service for others: webhooks, MQTT, e-mail; one durable queue for each target."""

@@ -1,0 +1,1 @@
+"""The activity network of two people's skeletons: data, virtual cameras, training, export, running."""

@@ -1,0 +1,154 @@
+"""Laws of the look at pairs: one call for all cameras, nothing before a pair is near, nothing guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from support.handing import PERSON
+
+from detector.errors import ModelError
+from detector.rules.gathering import Gathering
+from detector.rules.handoff import Handoff
+from detector.scene import Scene, Watched
+from detector.types import F32, Detections, Stamp
+from models.handoff.network import ActivityNetwork
+from models.pose import People, Window
+from streams.frame import Frame
+from streams.pairlook import Networks, PairLooker
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+WIDTH, HEIGHT = 640, 480
+
+
+class Pose:
+    """Stands for the pose network: always finds these people, and notes how it was asked."""
+
+    def __init__(self, *places: tuple[float, float]) -> None:
+        self.calls: list[int] = []
+        bodies = np.stack([PERSON + place for place in places]) if places else np.zeros((0, 17, 2))
+        self._skeletons = np.concatenate([bodies, np.ones((len(places), 17, 1))], axis=2).astype(np.float32)
+
+    def find(self, crops: Sequence[NDArray[np.uint8]], windows: Sequence[Window]) -> list[People]:
+        """The same people in every crop."""
+        assert len(crops) == len(windows)
+        self.calls.append(len(crops))
+        points = self._skeletons[..., :2]
+        boxes = np.concatenate([points.min(axis=1) - 5, points.max(axis=1) + 5], axis=1).astype(np.float32)
+        scores = np.full(len(boxes), 0.9, np.float32)
+        return [People(boxes, scores, self._skeletons.copy()) for _ in crops]
+
+
+LEFT, RIGHT = (200.0, 400.0), (300.0, 400.0)
+
+
+def frame(camera_id: str, n: int) -> Frame:
+    """A grey picture, the n-th of ten a second."""
+    video = av.VideoFrame.from_ndarray(np.full((HEIGHT, WIDTH, 3), 90, np.uint8), format="rgb24")
+    t = n / 10
+    return Frame(Stamp(camera_id, 0, n, t, START + timedelta(seconds=t), WIDTH, HEIGHT), video)
+
+
+def people(*places: tuple[float, float], scale: float = 1.0) -> Detections:
+    """People who stand there."""
+    boxes = np.array([[x - 29, y - 168 * scale, x + 29, y + 1] for x, y in places], np.float32)
+    return Detections(boxes, np.full(len(boxes), 0.9, np.float32), np.zeros(len(boxes), np.int64))
+
+
+def watch(scene: Scene, camera_id: str, found: Detections, n: int) -> tuple[Frame, Watched]:
+    """One picture, half judged."""
+    picture = frame(camera_id, n)
+    return picture, scene.track(picture.stamp, found)
+
+
+def looker(pose: Pose) -> PairLooker:
+    return PairLooker(lambda: Networks(pose, ActivityNetwork()))  # type: ignore[arg-type]
+
+
+def scene(camera_id: str) -> Scene:
+    return Scene(camera_id, UUID(int=1), [Handoff()])
+
+
+def test_pairs_of_all_cameras_go_in_one_call() -> None:
+    """Two cameras with a pair each: one call of the pose network with both crops."""
+    pose = Pose(LEFT, RIGHT)
+    look, scenes = looker(pose), {name: scene(name) for name in ("a", "b")}
+    for n in range(12):
+        told = look.look([watch(one, name, people(LEFT, RIGHT), n) for name, one in scenes.items()])
+    assert pose.calls[-1] == 2
+    assert [len(sights) for sights in told] == [1, 1]
+    sight = told[0][0]
+    assert sight.skeletons[0, :, :2] == pytest.approx(PERSON + LEFT)
+    assert sight.skeletons[1, :, :2] == pytest.approx(PERSON + RIGHT)
+    assert sight.exchange is not None
+    assert 0 <= sight.exchange <= 1
+
+
+def test_nothing_is_loaded_while_nobody_is_near() -> None:
+    """People far apart, or a camera without the rule: no network is opened, nothing is computed."""
+
+    def load() -> Networks:
+        raise AssertionError("opened without need")
+
+    look = PairLooker(load)
+    apart, other = scene("a"), Scene("b", UUID(int=1), [Gathering()])
+    for n in range(12):
+        told = look.look(
+            [watch(apart, "a", people(LEFT, (600.0, 400.0)), n), watch(other, "b", people(LEFT, RIGHT), n)]
+        )
+        assert told == [[], []]
+
+
+def test_small_people_are_seen_without_skeletons() -> None:
+    """Under 70 px nothing is cut or computed; the rule is told of the pair so that it can count it."""
+    pose = Pose(LEFT, RIGHT)
+    look, one = looker(pose), scene("a")
+    for n in range(12):
+        (sights,) = look.look([watch(one, "a", people(LEFT, (225.0, 400.0), scale=0.36), n)])
+    assert pose.calls == []
+    assert [bool(sight.skeletons.any()) for sight in sights] == [False]
+
+
+def test_people_who_cannot_be_told_apart_get_no_skeleton() -> None:
+    """Two boxes on one place: neither is given the one skeleton found, and it is counted."""
+    pose = Pose((205.0, 400.0))
+    look, one = looker(pose), scene("a")
+    seen: list[F32] = []
+    for n in range(12):
+        (sights,) = look.look([watch(one, "a", people((190.0, 400.0), (220.0, 400.0)), n)])
+        seen += [sight.skeletons for sight in sights]
+    assert seen
+    assert not any(skeletons.any() for skeletons in seen)
+    assert look.n_unsure == len(seen)
+
+
+def test_a_missing_network_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    """No pose network: pairs are without skeletons, the worker goes on, and the log says it once."""
+
+    def load() -> Networks:
+        raise ModelError("the network file is missing", where="yolo11n-pose.onnx")
+
+    look, one = PairLooker(load), scene("a")
+    for n in range(12):
+        (sights,) = look.look([watch(one, "a", people(LEFT, RIGHT), n)])
+    assert not sights[0].skeletons.any()
+    assert caplog.text.count("no look at hand-offs") == 1
+
+
+def test_a_new_epoch_begins_anew() -> None:
+    """After a reconnect skeletons of before tell nothing about who is who."""
+    look, one = looker(Pose(LEFT, RIGHT)), scene("a")
+    for n in range(6):
+        look.look([watch(one, "a", people(LEFT, RIGHT), n)])
+    late = scene("a")
+    for n in range(6):
+        picture = frame("a", n)
+        picture = replace(picture, stamp=replace(picture.stamp, epoch=1))
+        (sights,) = look.look([(picture, late.track(picture.stamp, people(LEFT, RIGHT)))])
+    assert len(sights) == 1
