@@ -5,6 +5,7 @@ No script, no font, no address outside: it opens from a disk, years from now. Cu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -22,7 +23,7 @@ _COLOURS = {OURS: "#1565c0", THEIRS: "#c26a00"}
 _WORDS = {OURS: "Watchpost", THEIRS: "head count"}
 
 _HOW_TO_READ = (
-    "Where feet stood, as the camera sees them; blue: those concerned, grey: others; "
+    "Where feet stood, as the camera sees them; in colour: those concerned, grey: others; "
     "a dot ends each way, the bar is one body height."
 )
 
@@ -97,7 +98,7 @@ def _study(study: Study) -> Iterator[str]:
     yield _curves(
         "misses over false alerts (DET)",
         misses,
-        ("false alerts a minute", max(1.1 * most, 0.01)),
+        ("false alerts a minute", _round_up(max(most, 0.01))),
         "missed share",
     )
     yield "</div>"
@@ -115,7 +116,7 @@ def _picture(mistake: Mistake) -> str:
 
 def _curves(title: str, curves: Mapping[str, F64], across: tuple[str, float], up: str) -> str:
     word, most = across
-    left, right, top, bottom = _EDGE, _W - 12, 14, _H - 36
+    left, right, top, bottom = _EDGE, _W - 20, 14, _H - 36
 
     def place(x: float, y: float) -> tuple[float, float]:
         return left + (right - left) * x / most, bottom - (bottom - top) * y
@@ -128,7 +129,7 @@ def _curves(title: str, curves: Mapping[str, F64], across: tuple[str, float], up
             f'<path d="M{left} {y:.1f}H{right}M{x:.1f} {top}V{bottom}" stroke="#e3e7ed" fill="none"/>'
         )
         drawn.append(f'<text x="{left - 5}" y="{y + 4:.1f}" text-anchor="end">{share:g}</text>')
-        drawn.append(f'<text x="{x:.1f}" y="{bottom + 14}" text-anchor="middle">{share * most:.2g}</text>')
+        drawn.append(f'<text x="{x:.1f}" y="{bottom + 14}" text-anchor="middle">{share * most:.3g}</text>')
     for way, curve in curves.items():
         points = [place(x, y) for x, y in curve.tolist()]
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
@@ -141,6 +142,12 @@ def _curves(title: str, curves: Mapping[str, F64], across: tuple[str, float], up
     body = "".join(drawn)
     picture = f'<svg role="img" aria-label="{escape(title)}" width="{_W}" height="{_H}">{body}</svg>'
     return f"<figure>{picture}<figcaption>{escape(title)}</figcaption></figure>"
+
+
+def _round_up(most: float) -> float:
+    """Give an end of an axis whose quarters are short numbers."""
+    size = 10.0 ** math.floor(math.log10(most))
+    return next(step * size for step in (1, 2, 4, 8, 10) if step * size >= most)
 
 
 def _number(value: float | None) -> str:

@@ -70,7 +70,7 @@ class Report:
         console.print(f"commit {self.commit}", highlight=False)
         peers = list(dict.fromkeys(peer for figure in self.figures for peer in figure.peers))
         table = Table()
-        table.add_column("figure")
+        table.add_column("figure", no_wrap=True)
         for title in ("value", *peers):
             table.add_column(title, justify="right")
         table.add_column("data")

@@ -234,3 +234,19 @@ def test_a_day_leaves_bounded_state() -> None:
         sizes.append(_size(camera, set()))
     assert n_opened >= 24
     assert max(sizes[12:]) <= 1.2 * max(sizes[4:12])
+
+
+def test_tracks_that_are_given_are_judged_as_those_that_are_made() -> None:
+    """A scene that is given another scene's tracks, picture by picture, tells the same alerts to the last digit."""
+    maker, follower = scene(), scene()
+    crowd = shaking(oblique(5))
+    made: list[Alert] = []
+    followed: list[Alert] = []
+    for k in range(150):
+        judgement = maker.step(stamp(k / 5), detections(crowd(k / 5)))
+        made += judgement.alerts
+        followed += follower.follow(stamp(k / 5), judgement.tracks).alerts
+    assert phases(made) == [Phase.OPENED]
+    assert repr(followed) == repr(made)
+    with pytest.raises(ValueError, match="wanted pictures of 'cam'"):
+        follower.follow(stamp(99, camera_id="other"), judgement.tracks)
