@@ -42,6 +42,7 @@ POST_S = 20.0  # of the clip, after the alert was opened
 MAX_LEAD_S = 60.0  # the longest a clip begins before its alert
 _MANY = 50  # rows that wait for the disk: from then on nothing large is kept in memory
 _SLACK_S = 15.0  # how far the analysis may lag behind the newest packet
+_BURST_S = 2.0  # a close pair is looked at more often for this long after it was last seen
 _LOOK_S = 1.0  # how often a camera's state is looked at while no picture of it is judged
 _UNKNOWN_VIEW = (Kind.MOVED,)  # clear, but not usual
 _MAX_GAP_S = 2.0  # pictures further apart than this (and than two periods) leave a hole in the coverage
@@ -97,6 +98,7 @@ class Desk:
     abandon: threading.Event  # set: waiting for room in a pipe is over
     now: Callable[[], datetime] = now_utc
     monotonic: Callable[[], float] = time.monotonic
+    burst: Callable[[float], None] = lambda _: None  # asks the camera for more pictures until then
     learned: Path | None = None  # folder of what cameras learn of their views; None: nothing is kept
 
 
@@ -162,6 +164,8 @@ class Analysis:
         self._count(frame.stamp)
         self.newest = frame
         self.counts.n_pairs_left_out += watched.proposed.n_left_out
+        if watched.proposed.pairs:
+            self._desk.burst(frame.stamp.t + _BURST_S)
         judgement = self._scene.judge(watched, pairs)
         self.counts.n_people = len(judgement.tracks)
         judged_at = self._desk.now()

@@ -29,6 +29,7 @@ from streams.timeline import Timeline
 _LOG = logging.getLogger(__name__)
 _LOOK_S = 0.2  # a silent source is left this often to look at the stop and the limits
 _LATE_S = 1.0
+BURST_FPS = 10.0  # while people are close enough to hand something over: that takes half a second
 _WRONG_CLOCK_S = 60.0
 _NTP_ERA_S = 2.0**32
 STOPPED = "stopped"  # the reason of a camera that is not watched any more
@@ -124,6 +125,8 @@ class Reader:
         self._size: tuple[int, int] | None = None  # of this epoch's pictures
         self._damage = Damage()  # of this epoch
         self._due_t = 0.0  # stream second from which the next picture is analysed
+        self._shown_t = 0.0  # stream second of the newest one that was
+        self._burst_until_t = 0.0  # until then more of them are; set by another thread
         self._pace: tuple[float, float] | None = None  # a moment in monotonic seconds and in stream seconds
         board.join(camera.id)
 
@@ -230,7 +233,7 @@ class Reader:
     def _decode(self, source: Source, packet: VideoPacket, t: float) -> list[av.VideoFrame]:
         """The pictures of a packet shown at `t`; damage is noted before they are looked at."""
         n_bad, damaged = source.n_bad_packets, source.is_damaged(packet)
-        frames = source.decode(packet, wanted=t >= self._due_t - _EARLY_S)
+        frames = source.decode(packet, wanted=t >= self._due(t) - _EARLY_S)
         if damaged or source.n_bad_packets > n_bad:
             self._damage.at(t)
         return frames
@@ -284,12 +287,23 @@ class Reader:
             height=height,
         )
 
+    def burst(self, until_t: float) -> None:
+        """Give at least BURST_FPS pictures a second until that stream second. May be called from any thread."""
+        self._burst_until_t = max(self._burst_until_t, until_t)
+
+    def _due(self, t: float) -> float:
+        """The stream second from which the next picture is wanted, as seen at `t`."""
+        if t < self._burst_until_t:
+            return min(self._due_t, self._shown_t + 1.0 / BURST_FPS)
+        return self._due_t
+
     def _is_due(self, t: float) -> bool:
-        """Sample at `analyse_fps` by stream time."""
-        if t < self._due_t - _EARLY_S:
+        """Sample at `analyse_fps` by stream time, in a burst faster."""
+        if t < self._due(t) - _EARLY_S:
             return False
         period_s = 1.0 / self._camera.analyse_fps
         self._due_t = self._due_t + period_s if t < self._due_t + period_s else t + period_s
+        self._shown_t = t
         return True
 
     def _await(self, t: float, stop: threading.Event) -> None:

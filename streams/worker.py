@@ -244,7 +244,7 @@ class Worker:
         clock = replace(outside.clock, wait=partial(_wait_and_cut, outside.clock.wait, sink))
         reader = Reader(camera, self._board, sink, self._noted, replace(outside, clock=clock))
         learned = self._site.worker.state_dir / "learned"
-        desk = Desk(self._outbox, self._folder, requests, self._abandon, learned=learned)
+        desk = Desk(self._outbox, self._folder, requests, self._abandon, burst=reader.burst, learned=learned)
         analysis = Analysis(camera, self._run, desk, lambda: reader.health)
         watched = Watched(camera, reader, analysis, recorder)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -89,3 +90,17 @@ def test_pictures_that_nothing_refers_to_are_not_decoded_between_the_analysed(tm
     truth = {round(f.stamp.t, 3): f.video.to_ndarray(format="gray") for f in always.frames}
     for frame in seldom.frames:
         assert np.array_equal(frame.video.to_ndarray(format="gray"), truth[round(frame.stamp.t, 3)])
+
+
+def test_a_burst_gives_more_pictures_at_once_and_then_no_more(tmp_path: Path) -> None:
+    """While a pair is close: ten a second from the next picture on, until it is over."""
+    path = write_video(tmp_path / "a.mp4", n=N, fps=20, gop=GOP)
+    running = run(camera(path, analyse_fps=1.0))
+    running.take_until(lambda: len(running.stamps) == 1)
+    running.reader.burst(1.5)
+    seen = times(running.finish().stamps)
+    assert seen[:2] == [0.0, 1.0] or seen[1] <= 0.2, "one picture may already have been on its way"
+    within = [t for t in seen if 1.0 < t < 1.5]
+    assert within == [1.1, 1.2, 1.3, 1.4]
+    after = [t for t in seen if t > 1.6]
+    assert all(b - a == pytest.approx(1.0) for a, b in pairwise(after))
