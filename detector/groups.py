@@ -1,9 +1,9 @@
 """Who stands together: groups of people in one picture, and which group is which over time.
 
 Distances are in body heights on the ground: sideways px / body, up-down px * depth_gain / body; on a calibrated
-camera metres / BODY_M. A group is at
-least two people. Two steps: clusters of this picture, then their identity (a key) by the members they share
-with earlier groups. Keys are never reused; groups gone for `memory_s` are forgotten.
+camera metres / BODY_M. A group is at least two people. Two steps: clusters of this picture, then their identity
+(a key) by the members they share with earlier groups. Keys are never reused; groups gone for `memory_s` are
+forgotten.
 
     linked     distance <= link_bh               (x 1.36 for those who were together in the last picture)
     group      linked step by step, and compact: mean distance <= link_bh * sqrt(n / 2)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from support.people import Person, circle_of, observation, row_of
 
@@ -228,6 +229,45 @@ def test_order_of_rows_and_ids_do_not_matter(places: list[tuple[int, int]], seed
     for group in two:
         assert len(group.track_ids) == len(group.people) == len(group.rows) >= 2
         assert tuple(obs.tracks.ids[group.rows].tolist()) == group.track_ids
+
+
+@settings(max_examples=30, deadline=None)
+@given(larger=st.integers(3, 6), smaller=st.integers(2, 5), order=st.randoms(use_true_random=False))
+def test_whoever_merges_and_parts_keeps_the_key_of_the_most_members(
+    larger: int, smaller: int, order: Random
+) -> None:
+    """Of two knots that merge the one with more members in common names the whole; parted, each has its own again."""
+    smaller = min(smaller, larger - 1)
+    grouper = Grouper()
+    one, two = row_of(larger, x=200, apart=35), row_of(smaller, first_id=11, x=900, apart=35)
+
+    def mixed(people: list[Person]) -> list[Person]:
+        return order.sample(people, len(people))
+
+    keys = {frozenset(g.track_ids): g.key for g in run(grouper, mixed([*one, *two]), 0, 3)}
+    parts = {frozenset(p.id for p in knot) for knot in (one, two)}
+    assert set(keys) == parts
+    near = row_of(smaller, first_id=11, x=200 + larger * 35, apart=35)
+    merged = run(grouper, mixed([*one, *near]), 3, 6)
+    assert [g.key for g in merged] == [keys[frozenset(p.id for p in one)]]
+    parted = run(grouper, mixed([*one, *two]), 9, 10)
+    assert {frozenset(g.track_ids): g.key for g in parted} == keys
+
+
+@settings(max_examples=30, deadline=None)
+@given(apart=st.floats(20, 250), before=st.floats(20, 250), fps=st.sampled_from([1.0, 5.0, 15.0]))
+def test_a_pair_is_together_by_its_distance_and_its_past(apart: float, before: float, fps: float) -> None:
+    """Within link distance together, beyond 1.36 times it apart, between the two as they were: at every rate."""
+    link, unlink = 100.0, 136.0
+    assume(
+        min(abs(apart - limit) for limit in (link, unlink)) > 3 < min(abs(before - x) for x in (link, unlink))
+    )
+    grouper = Grouper()
+    for phase, way in ((0, before), (1, apart)):
+        for k in range(round(12 * fps)):
+            groups = grouper.step(observation(12 * phase + k / fps, row_of(2, apart=way)))
+    was = before < link
+    assert bool(groups) == (apart < link or (was and apart < unlink))
 
 
 @settings(max_examples=20, deadline=None)
