@@ -160,7 +160,9 @@ class Outbound:
         await self._stop([key for key, (line, _) in self._lines.items() if wanted.get(key) != line.target])
         for key in wanted.keys() - self._lines.keys():
             line = self.line(wanted[key])
-            self._lines[key] = (line, asyncio.create_task(line.run(), name=f"outbound-{key}"))
+            task = asyncio.create_task(line.run(), name=f"outbound-{key}")
+            task.add_done_callback(_tell_fault)
+            self._lines[key] = (line, task)
 
     def line(self, target: Target) -> Line:
         """The way to a target, not yet running."""
@@ -187,6 +189,12 @@ class Outbound:
             await sender.close()
         await self._store.outbound.tested(target_id, Result(outcome, words, _ms(began)))
         return TestOut(delivered=outcome is Outcome.DELIVERED, words=words)
+
+
+def _tell_fault(task: asyncio.Task[None]) -> None:
+    """A line ends only when it is told to: anything else is a fault of ours, and must not be silent."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("outbound line broke task=%s", task.get_name(), exc_info=error)
 
 
 def _ms(began: float) -> int:
