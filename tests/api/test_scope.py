@@ -140,6 +140,8 @@ LISTS = {
     ("GET", "/deletions"),
     ("GET", "/feed"),
     ("POST", "/handovers/*/taken"),
+    ("GET", "/stats/insights"),
+    ("GET", "/stats/service"),
     ("GET", "/session"),
     ("DELETE", "/session"),
     ("POST", "/session/password"),
@@ -204,6 +206,8 @@ async def test_lists_and_counts_hold_only_what_may_be_seen(api: Api) -> None:
     assert [one["camera_id"] for one in (await scoped.get("/cameras")).json()] == [OWN]
     counts = [(await client.get("/alerts/load")).json()["shown"] for client in (scoped, admin)]
     assert counts == [1, 2]
+    assert OTHERS not in (await scoped.get("/stats/insights")).text
+    assert OTHERS in (await admin.get("/stats/insights")).text
     for media in api.service.settings.media_dir.rglob("clip.mp4"):
         media.unlink()
     api.clock.pass_s(7200)
