@@ -106,6 +106,7 @@ export class ClaimBar {
   async #do(name) {
     if (this.#busy || !this.#alert) return;
     this.#busy = true;
+    this.node.ariaBusy = "true";
     this.#problem.hidden = true;
     if (name !== "claim") this.#byItself = false;
     try {
@@ -117,5 +118,6 @@ export class ClaimBar {
       this.#problem.hidden = false;
     }
     this.#busy = false;
+    this.node.ariaBusy = "false";
   }
 }
