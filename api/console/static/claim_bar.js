@@ -14,6 +14,7 @@ export const inForce = (claim) => Boolean(claim) && Date.parse(claim.ends_at) > 
 export class ClaimBar {
   #alert = null;
   #busy = false;
+  settled = Promise.resolve(); // when what was asked of the service last has been answered
   #byItself = false; // claimed by opening the page: leaving it gives it back
   #signs = false;
   #words = h("p", { class: "claim-words", role: "status" });
@@ -36,8 +37,8 @@ export class ClaimBar {
     if (!this.allowed) return [];
     return [
       { keys: ["c"], label: "Claim the alert, or give it back", run: () => this.#flip() },
-      { keys: ["C"], label: "Take the alert over from another", run: () => (this.#other() ? void this.#do("take") : false) },
-      { keys: ["o"], label: "Reopen a closed alert", run: () => (this.#alert?.verdict ? void this.#do("reopen") : false) },
+      { keys: ["C"], label: "Take the alert over from another", run: () => (this.#other() ? this.#do("take") : false) },
+      { keys: ["o"], label: "Reopen a closed alert", run: () => (this.#alert?.verdict ? this.#do("reopen") : false) },
     ];
   }
 
@@ -68,7 +69,7 @@ export class ClaimBar {
   }
 
   #button(name, words, key) {
-    return h("button", { class: "button quiet", type: "button", "data-act": name, onclick: () => void this.#do(name) }, words, keyCap(key));
+    return h("button", { class: "button quiet", type: "button", "data-act": name, onclick: () => this.#do(name) }, words, keyCap(key));
   }
 
   #draw() {
@@ -93,7 +94,7 @@ export class ClaimBar {
 
   #flip() {
     if (this.#alert?.verdict || this.#other()) return false;
-    void this.#do(this.#mine() ? "release" : "claim");
+    this.#do(this.#mine() ? "release" : "claim");
     return true;
   }
 
@@ -103,8 +104,12 @@ export class ClaimBar {
     this.act("claim").catch(() => null); // whoever has it by now is told by the feed
   }
 
-  async #do(name) {
+  #do(name) {
     if (this.#busy || !this.#alert) return;
+    this.settled = this.#ask(name);
+  }
+
+  async #ask(name) {
     this.#busy = true;
     this.node.ariaBusy = "true";
     this.#problem.hidden = true;

@@ -123,6 +123,7 @@ export function alertPage({ store, me, lastList }, route) {
   }
 
   async function send(verdict) {
+    await claimBar.settled; // a claim that comes after the verdict would be refused
     await take(await api.verdict(alertId, verdict));
   }
 
