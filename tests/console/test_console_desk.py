@@ -199,8 +199,8 @@ def test_the_gauge_and_the_suppressed(browser, tmp_path, monkeypatch, worker_of,
         view.log_in()
         expect(view.page.locator(".load")).to_contain_text("0 of 2 an hour")
         ids = [worker.send(number, severity=Severity.LOW) for number in range(3)]
-        expect(view.page.locator(".load")).to_contain_text("2 of 2 an hour")
-        expect(view.page.locator(".load")).to_contain_text("1 suppressed")
+        expect(view.page.locator(".load")).to_contain_text("2 of 2 an hour", timeout=20_000)
+        expect(view.page.locator(".load")).to_contain_text("1 suppressed", timeout=20_000)
         expect(view.page.locator("li[data-alert]")).to_have_count(2)
         view.page.locator(".load").click()
         expect(view.page.locator("li[data-alert]")).to_have_count(1)
