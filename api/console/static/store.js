@@ -47,6 +47,10 @@ export class Store extends EventTarget {
     this.loaded = true;
     if (!again) this.#openedAt = Math.max(0, ...page.items.map((a) => Date.parse(a.received_at)));
     this.take(page.items, false);
+    // What the feed told while this page was on its way is newer than the page.
+    const newest = Math.max(0, ...page.items.map((a) => Date.parse(a.updated_at)));
+    const since = (a) => Date.parse(a.updated_at) > (this.alerts.has(a.alert_id) ? Date.parse(this.alerts.get(a.alert_id).updated_at) : newest);
+    this.take([...known.values()].filter(since), false);
     for (const item of page.items) if (!known.has(item.alert_id)) this.#point(item);
     this.#say("loaded");
   }
