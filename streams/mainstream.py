@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 from detector.errors import SourceError
 from streams.backoff import Backoff
 from streams.recorder import Recorder
-from streams.source import Address, Arrival, Clock, Feed, Source, VideoPacket
+from streams.source import Address, Arrival, Clock, Feed, Source, VideoPacket, seconds_of
 from streams.timeline import Timeline
 
 log = logging.getLogger(__name__)
@@ -116,12 +116,12 @@ class MainStream:
         """Give one packet to the recorder, on the clock of the judged stream."""
         packet, arrival_s = arrival.packet, arrival.arrival_s
         if self._timeline.check(
-            _seconds(packet.pts if packet.dts is None else packet.dts, packet), arrival_s
+            seconds_of(packet.pts if packet.dts is None else packet.dts, packet), arrival_s
         ):
             self._timeline.begin(arrival_s)
             self._ahead_s = None
             self._begin_recording()
-        own_t = self._timeline.packet_t(_seconds(packet.pts, packet), arrival_s)
+        own_t = self._timeline.packet_t(seconds_of(packet.pts, packet), arrival_s)
         self._backoff.online(arrival_s)
         if self._judged is None or self._epoch is None:
             return
@@ -130,7 +130,3 @@ class MainStream:
         if self._ahead_s is None or (packet.is_keyframe and abs(ahead_s - self._ahead_s) > _MAX_OFF_S):
             self._ahead_s = ahead_s
         self._recorder.add(packet, own_t + self._ahead_s, packet.is_keyframe)
-
-
-def _seconds(stamp: int | None, packet: VideoPacket) -> float | None:
-    return None if stamp is None or packet.time_base is None else float(stamp * packet.time_base)

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from detector.errors import SourceEnded, SourceError
 from streams.clips import plays_as_it_is
 from streams.frame import upright_size
-from streams.source import Address, Clock, Source, VideoPacket, open_source
+from streams.source import Address, Clock, Source, VideoPacket, open_source, seconds_of
 from streams.timeline import Timeline, usable_fps
 
 _REACH_S = 5.0
@@ -158,10 +158,10 @@ def _watch(source: Source, survey: Survey, seconds: float, clock: Clock) -> str:
         except SourceError as error:
             return error.text()
         arrival_s = clock.monotonic()
-        if why := timeline.check(_seconds(packet.dts, packet), arrival_s):
+        if why := timeline.check(seconds_of(packet.dts, packet), arrival_s):
             survey.jumps.append(why)
             timeline.begin(arrival_s)
-        t = timeline.packet_t(_seconds(packet.pts, packet), arrival_s)
+        t = timeline.packet_t(seconds_of(packet.pts, packet), arrival_s)
         survey.n_untimed += packet.pts is None
         survey.n_backward += newest_dts is not None and packet.dts is not None and packet.dts <= newest_dts
         newest_dts = packet.dts if packet.dts is not None else newest_dts
@@ -268,7 +268,3 @@ def _oddities(source: Source, survey: Survey) -> Iterator[Finding]:
         yield Finding(
             "clock", Mark.NOTE, f"the camera's clock is {offset_s:+.0f} s off; ours is used. Set up NTP there"
         )
-
-
-def _seconds(stamp: int | None, packet: VideoPacket) -> float | None:
-    return None if stamp is None or packet.time_base is None else float(stamp * packet.time_base)

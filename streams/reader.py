@@ -23,7 +23,17 @@ from streams.config import Camera
 from streams.damage import Damage
 from streams.flow import Board
 from streams.frame import Frame, upright_size
-from streams.source import LIMIT_S, Address, Arrival, Clock, Feed, Source, VideoPacket, open_source
+from streams.source import (
+    LIMIT_S,
+    Address,
+    Arrival,
+    Clock,
+    Feed,
+    Source,
+    VideoPacket,
+    open_source,
+    seconds_of,
+)
 from streams.timeline import Timeline
 
 _LOG = logging.getLogger(__name__)
@@ -201,16 +211,16 @@ class Reader:
         packet, arrival_s = arrival.packet, arrival.arrival_s
         self._compare_clocks(source, arrival)
         why = self._timeline.check(
-            _seconds(packet.pts if packet.dts is None else packet.dts, packet), arrival_s
+            seconds_of(packet.pts if packet.dts is None else packet.dts, packet), arrival_s
         )
         if why:
             self._put_all(source, source.flush(), arrival, stop)  # these are from before
             self._next_epoch(source, arrival, why)
-        t = self._timeline.packet_t(_seconds(packet.pts, packet), arrival_s)
+        t = self._timeline.packet_t(seconds_of(packet.pts, packet), arrival_s)
         epoch = self._timeline.epoch
         seen = self._put_all(source, self._decode(source, packet, t), arrival, stop)
         if self._timeline.epoch != epoch:
-            t = self._timeline.packet_t(_seconds(packet.pts, packet), arrival_s)
+            t = self._timeline.packet_t(seconds_of(packet.pts, packet), arrival_s)
         self._sink.add(packet, t, packet.is_keyframe)
         self._sink.tick()
         return seen
@@ -262,9 +272,9 @@ class Reader:
         if self._size is not None and self._size != (width, height):
             self._next_epoch(source, arrival, f"the picture is now {width}x{height}")
             if video.pts is not None and not self._timeline.estimated:
-                self._timeline.packet_t(_seconds(video.pts, video), arrival.arrival_s)
+                self._timeline.packet_t(seconds_of(video.pts, video), arrival.arrival_s)
         self._size = (width, height)
-        t = self._timeline.frame_t(_seconds(video.pts, video), arrival.arrival_s)
+        t = self._timeline.frame_t(seconds_of(video.pts, video), arrival.arrival_s)
         health = self._health
         if t is None:
             self._note(n_untimed=health.n_untimed + 1)
@@ -301,9 +311,12 @@ class Reader:
         """Sample at `analyse_fps` by stream time, in a burst faster."""
         if t < self._due(t) - _EARLY_S:
             return False
-        period_s = 1.0 / self._camera.analyse_fps
-        self._due_t = self._due_t + period_s if t < self._due_t + period_s else t + period_s
         self._shown_t = t
+        if (
+            t >= self._due_t - _EARLY_S
+        ):  # else it is one more of a burst, and the usual ones stay where they were
+            period_s = 1.0 / self._camera.analyse_fps
+            self._due_t = self._due_t + period_s if t < self._due_t + period_s else t + period_s
         return True
 
     def _await(self, t: float, stop: threading.Event) -> None:
@@ -426,10 +439,6 @@ class _Link:
                     todo="Check that the camera streams",
                 )
         return None
-
-
-def _seconds(stamp: int | None, of: VideoPacket | av.VideoFrame) -> float | None:
-    return None if stamp is None or of.time_base is None else float(stamp * of.time_base)
 
 
 def one_line(text: str) -> str:

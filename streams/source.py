@@ -248,6 +248,11 @@ class Source:
         self._container.close()
 
 
+def seconds_of(stamp: int | None, of: VideoPacket | av.VideoFrame) -> float | None:
+    """A packet's or picture's time stamp in the source's own seconds; None: it has none."""
+    return None if stamp is None or of.time_base is None else float(stamp * of.time_base)
+
+
 def open_source(address: Address, *, sound: bool = False) -> Source:
     """Open a file or a camera, within about two times LIMIT_S. `sound`: ask an RTSP camera for all it has.
 
