@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import json
 import os
@@ -279,6 +280,25 @@ def test_overlapping_requests_get_all_their_pictures(tmp_path):
     cuts = {cut.request: cut for cut in (rig.cut(), rig.cut())}
     assert numbers(clip_of(cuts[first], tmp_path)[0]) == list(range(10, 51))
     assert numbers(clip_of(cuts[second], tmp_path)[0]) == list(range(20, 61))
+
+
+def test_a_codec_that_is_let_go_is_freed_at_once(tmp_path):
+    """Nothing of a connection's codec waits for the garbage collector, which seldom comes (ING-11)."""
+    film = write_film(tmp_path / "in.mp4", 3)
+    gc.collect()
+    gc.disable()
+    try:
+        with av.open(str(film)) as source:
+            kept = [Codec(source.streams.video[0]) for _ in range(20)]
+            n_kept = n_outputs()
+            kept.clear()
+        assert (n_kept, n_outputs()) == (20, 0)
+    finally:
+        gc.enable()
+
+
+def n_outputs():
+    return sum(isinstance(one, av.container.OutputContainer) for one in gc.get_objects())
 
 
 def test_a_writer_that_is_behind_holds_up_no_reader(tmp_path):
