@@ -18,45 +18,43 @@ _NETWORK = [
     'exec "$@"', "sh",
 ]  # fmt: skip
 
-# Two devices that really answer to multicast, in a process of their own: a camera and a printer.
-_PUBLISHED = """
+# One device that really answers to multicast, in a process of its own: a publisher of the library holds one service.
+_DEVICE = """
+import sys
 from wsdiscovery import QName, Scope
 from wsdiscovery.publishing import ThreadedWSPublishing
 
+namespace, name, *rest = sys.argv[1:]
+scopes = [Scope(part) for part in rest if part.startswith("onvif")]
 published = ThreadedWSPublishing()
 published.start()
-published.publishService(
-    types=[QName("http://www.onvif.org/ver10/network/wsdl", "NetworkVideoTransmitter")],
-    scopes=[
-        Scope("onvif://www.onvif.org/name/Gate%202%E2%80%AE"),
-        Scope("onvif://www.onvif.org/hardware/X100"),
-    ],
-    xAddrs=[
-        "http://192.0.2.7:8080/onvif/device_service?token=secret",
-        "http://[2001:db8::7]/onvif/device_service",
-    ],
-)
-published.publishService(
-    types=[QName("http://schemas.example.org/print", "Printer")], scopes=[], xAddrs=["http://192.0.2.8/print"]
-)
+published.publishService([QName(namespace, name)], scopes, [part for part in rest if part.startswith("http")])
 print("ready", flush=True)
 input()
 """
+_CAMERA = [
+    "http://www.onvif.org/ver10/network/wsdl", "NetworkVideoTransmitter",
+    "onvif://www.onvif.org/name/Gate%202%E2%80%AE", "onvif://www.onvif.org/hardware/X100",
+    "http://192.0.2.7:8080/onvif/device_service?token=secret", "http://[2001:db8::7]/onvif/device_service",
+]  # fmt: skip
+_PRINTER = ["http://schemas.example.org/print", "Printer", "http://192.0.2.8/print"]
 
 # An answer may be lost as any datagram may: asked again until somebody answers.
 _FOUND = f"""
 import dataclasses, json, subprocess, sys
 from streams.discovery import discover
 
-network = subprocess.Popen(
-    [sys.executable, "-c", {_PUBLISHED!r}], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-)
-assert network.stdout.readline() == "ready\\n"
+devices = [
+    subprocess.Popen([sys.executable, "-c", {_DEVICE!r}, *told], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    for told in ({_CAMERA!r}, {_PRINTER!r})
+]
+assert [device.stdout.readline() for device in devices] == ["ready\\n"] * 2
 try:
     found = next((found for _ in range(6) if (found := discover(3.0))), [])
 finally:
-    network.kill()
-    network.communicate()
+    for device in devices:
+        device.kill()
+        device.communicate()
 print(json.dumps([dataclasses.astuple(device) for device in found]))
 """
 
