@@ -21,7 +21,7 @@ from uuid import UUID
 from api.schemas import AlertIn, CameraState, MediaKind, Provenance, Stages
 from detector.errors import StorageError
 from detector.pairs import PairSight
-from detector.rules.blind import Kind, Link, Sentinel
+from detector.rules.blind import Kind, Link, Sentinel, Sight
 from detector.scene import Scene, Watched
 from detector.types import Alert, Detections, Phase, Stamp
 from streams.aftermath import Follows
@@ -136,6 +136,7 @@ class Analysis:
         self._health = health
         self._sentinel = Sentinel(run.run_id, camera.id, camera.blind)
         self._eye = Eye()
+        self._sight: Sight | None = None  # of the newest look; None: that is too long ago
         # When this camera was last judged, last had a stream, and was last looked at: monotonic seconds.
         self._started_s = self._judged_s = self._linked_s = self._looked_s = desk.monotonic()
         self._history = OverlayHistory(keep_s(camera))
@@ -182,6 +183,7 @@ class Analysis:
         self._tell(judgement.alerts, judged_at)
         self._judged_s = self._linked_s = self._desk.monotonic()
         if (sight := self._eye.look(frame)) is not None:
+            self._sight = sight
             self._tell(self._sentinel.step(frame.stamp, Link(), sight), judged_at)
             found = self._sentinel.found
             self._eye.learn(clear=found in (None, *_UNKNOWN_VIEW), usual=found is None)
@@ -202,7 +204,10 @@ class Analysis:
         self._looked_s = now_s
         usual_s = 2.0 / self._camera.analyse_fps
         link = Link(offline_s=now_s - self._linked_s, unjudged_s=max(0.0, now_s - self._judged_s - usual_s))
-        self._tell(self._sentinel.step(self._stamp(), link, None), self._desk.now())
+        if health.state is not CameraState.ONLINE or link.unjudged_s > self._camera.blind.hold_s / 2:
+            self._sight = None
+        # Of a camera that is judged seldom: what it showed last is true until its next picture.
+        self._tell(self._sentinel.step(self._stamp(), link, self._sight), self._desk.now())
         if health.state is not CameraState.ONLINE:
             self._finish_overlays(None, 0.0)  # there is no more to come for them
 

@@ -54,7 +54,7 @@ Progress = Callable[[str, int, int], None]
 _LOOK_S = 0.2
 _DRAIN_S = 10.0  # from the wish to stop to the end of the process
 _AWAY_S = 1.0  # of it, for an API that gives no answer
-_REQUESTS, _CUTS = 64, 8  # more clips than this wait in the recorders, as packets do in memory
+_REQUESTS, _CUTS = 64, 8  # more clips than this wait in the recorders
 _ORDERS = 64
 _WORKER = "the worker itself"  # on the board, beside the cameras; no camera can have this id
 
@@ -232,10 +232,12 @@ class Worker:
         return done
 
     def _camera(self, outside: Outside, camera: Camera) -> Lookout:
-        if not camera.address.live and (self._every_picture or camera.pace == "fast"):
+        patient = not camera.address.live and (self._every_picture or camera.pace == "fast")
+        if patient:
             self._board.join(camera.id, lossless=True)
         requests: Pipe[ClipRequest] = Pipe(_REQUESTS)
-        recorder = Recorder(PacketRing(keep_s(camera)), requests, self._cuts, self._abandon, camera.id)
+        ring = PacketRing(keep_s(camera))
+        recorder = Recorder(ring, requests, self._cuts, self._abandon, camera.id, patient=patient)
         sink: Recorder | MainStream = recorder
         if camera.evidence is not None:
             sink = MainStream(
