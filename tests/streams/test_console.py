@@ -129,7 +129,7 @@ def test_a_damaged_memory_leaves_the_file(site, tmp_path, caplog):
 
 
 def test_a_drawn_zone_is_what_the_running_rule_uses(tmp_path, film, network, monkeypatch):
-    """Over the real service: people outside the file's zone are told of once the console's holds them; a wrong one is answered."""
+    """Over the real service: people outside the file's zone are told once the console's holds them; a wrong one is answered."""
     api = start_api(tmp_path)
     monkeypatch.setenv("WATCHPOST_TOKEN", api.token)
     monkeypatch.setenv("WATCHPOST_NETWORKS", str(network))
