@@ -10,6 +10,7 @@ import logging
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -88,10 +89,22 @@ def _start(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log ev
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO,
         format="%(name)s %(message)s",
-        handlers=[RichHandler(console=err, show_path=False, rich_tracebacks=False)],
+        handlers=[_log_handler()],
     )
     for noisy in ("httpx", "httpcore", "alembic", "libav", "aiosqlite", "PIL"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _log_handler() -> logging.Handler:
+    """On a terminal in colours, above the progress bars; into a file or a journal one plain line each, in UTC."""
+    if err.is_terminal:
+        return RichHandler(console=err, show_path=False, rich_tracebacks=False)
+    plain = logging.StreamHandler()
+    line = "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s %(message)s"
+    told = logging.Formatter(line, "%Y-%m-%dT%H:%M:%S")
+    told.converter = time.gmtime
+    plain.setFormatter(told)
+    return plain
 
 
 @app.command()
@@ -461,6 +474,32 @@ def bench_tracker(
 
     with Bars() as show:
         report = tracker_cost(rounds, show)
+    report.show(_table_console(json_out))
+    if json_out:
+        report.write(json_out)
+
+
+@bench_app.command("api")
+def bench_api(
+    *,
+    json_out: JsonOut = None,
+    database: Annotated[
+        str | None, typer.Option(help="Address of an empty PostgreSQL database; else a new SQLite file.")
+    ] = None,
+    connections: Annotated[int, typer.Option(min=1, help="That post at once.")] = 64,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long each part posts.")] = 10.0,
+    listeners: Annotated[int, typer.Option(min=1, help="Open feeds.")] = 1000,
+    per_s: Annotated[float, typer.Option("--rate", min=0.1, help="Alerts a second told to them.")] = 2.0,
+    alerts: Annotated[int, typer.Option(min=1000, help="In the table whose lists are read.")] = 1_000_000,
+) -> None:
+    """Load on a service of its own: posts a second, time to each listener, pages of a long list."""
+    from pydantic import SecretStr
+
+    from benchmarks.service_load import Load, service_load
+
+    load = Load(connections, seconds, listeners, per_s, alerts)
+    with Bars() as show:
+        report = service_load(load, SecretStr(database) if database else None, _stop_on_signals(), show)
     report.show(_table_console(json_out))
     if json_out:
         report.write(json_out)

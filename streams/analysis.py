@@ -26,6 +26,7 @@ from detector.scene import Scene, Watched
 from detector.types import Alert, Detections, Phase, Stamp
 from streams.aftermath import Follows
 from streams.config import Camera
+from streams.drawn import Drawn
 from streams.evidence import NOT_STORED, Folder, OverlayHistory
 from streams.flow import Pipe
 from streams.frame import Frame
@@ -131,6 +132,7 @@ class Analysis:
         self._camera, self._run, self._desk = camera, run, desk
         self._scene = Scene(camera.id, run.run_id, camera.build_rules(), calibration=camera.ground)
         self._learned = desk.learned and Learned(desk.learned, camera.id, self._scene, desk.monotonic)
+        self._drawn = desk.learned and Drawn(desk.learned, camera)
         self._health = health
         self._sentinel = Sentinel(run.run_id, camera.id, camera.blind)
         self._eye = Eye()
@@ -150,6 +152,11 @@ class Analysis:
         """From now on alerts tell this configuration; the run goes on, since tracks and alerts do."""
         self._run = replace(self._run, config_hash=run.config_hash)
 
+    @property
+    def warning(self) -> str:
+        """What a person should look at, though the camera is watched; may be read from any thread."""
+        return self._drawn.warning if self._drawn else ""
+
     def step(self, frame: Frame, detections: Detections) -> None:
         """Judge one picture without a look at pairs."""
         self.judge(frame, self.track(frame, detections))
@@ -158,6 +165,8 @@ class Analysis:
         """See who is where, and which pairs deserve a look; `judge` comes next."""
         if self._learned:
             self._learned.before(frame.stamp)
+        if self._drawn:
+            self._drawn.look(frame.stamp)
         return self._scene.track(frame.stamp, detections)
 
     def judge(self, frame: Frame, watched: Watched, pairs: Sequence[PairSight] = ()) -> None:
