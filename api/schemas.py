@@ -171,6 +171,7 @@ class CameraState(StrEnum):
     STARTING = "starting"
     ONLINE = "online"
     OFFLINE = "offline"
+    STOPPING = "stopping"  # no longer wanted; what is open is still being closed and given back
     ENDED = "ended"
     REMOVED = "removed"  # no worker is to watch it any more; its alerts stay
 

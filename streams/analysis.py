@@ -45,6 +45,7 @@ _MANY = 50  # rows that wait for the disk: from then on nothing large is kept in
 _SLACK_S = 15.0  # how far the analysis may lag behind the newest packet
 _BURST_S = 2.0  # a close pair is looked at more often for this long after it was last seen
 _LOOK_S = 1.0  # how often a camera's state is looked at while no picture of it is judged
+_NO_FAULT = (CameraState.ONLINE, CameraState.STOPPING, CameraState.ENDED)  # an end that was wished for
 _UNKNOWN_VIEW = (Kind.MOVED,)  # clear, but not usual
 _MAX_GAP_S = 2.0  # pictures further apart than this (and than two periods) leave a hole in the coverage
 
@@ -193,7 +194,7 @@ class Analysis:
     def watch(self) -> None:
         """Look at the camera itself, pictures or not: whether it has gone blind. Called several times a second."""
         now_s, health = self._desk.monotonic(), self._health()
-        if health.state in (CameraState.ONLINE, CameraState.ENDED):  # an end is no fault
+        if health.state in _NO_FAULT:
             self._linked_s = now_s
         if health.state is not CameraState.ONLINE:
             self._judged_s = now_s

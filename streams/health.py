@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 BEAT_S = 2.0
 PICTURE_S = 6.0
+_SOON_S = 0.5  # after a beat, a camera's change of state brings the next one
 _SKIP_BEATS = 5  # after a failure, so that an API that is down is not asked all the time
 
 
@@ -52,6 +53,12 @@ class Census:
     watched: Mapping[str, Watched]
     rejected: Mapping[str, str] = field(default_factory=dict)  # camera id -> what is wrong in the site file
     removed: frozenset[str] = frozenset()  # camera ids that were watched, and are not wanted any more
+    leaving: Mapping[str, Watched] = field(default_factory=dict)  # not wanted any more, and not yet let go
+
+    @property
+    def there(self) -> Mapping[str, Watched]:
+        """Every camera that has parts."""
+        return {**self.leaving, **self.watched}
 
 
 class Pulse:
@@ -70,11 +77,22 @@ class Pulse:
         self._board, self._outbox, self._now = board, outbox, now
         self._down = ""
         self._told_removed: frozenset[str] = frozenset()
+        self._changed = False  # since the last beat; set by the cameras' threads
+
+    def note(self, health: CameraHealth) -> None:
+        """A camera's state changed: it is told soon. May be called from any thread."""
+        del health
+        self._changed = True
 
     def run(self, stop: threading.Event) -> None:
         """Beat until `stop`, and once more at the end, so that the API knows the last state."""
         while not stop.is_set():
-            stop.wait(BEAT_S if self.beat() else BEAT_S * _SKIP_BEATS)
+            self._changed = False
+            wait_s = BEAT_S if self.beat() else BEAT_S * _SKIP_BEATS
+            while not stop.wait(_SOON_S):
+                wait_s -= _SOON_S
+                if wait_s <= 0.0 or (self._changed and not self._down):
+                    break
         self.beat()
 
     def beat(self) -> bool:
@@ -84,7 +102,7 @@ class Pulse:
             for watched in census.watched.values():
                 self._register(watched)
             self._send("POST", "heartbeat", self._heartbeat(census).model_dump_json())
-            self._told_removed = census.removed
+            self._told_removed = census.removed - census.leaving.keys()
             for watched in census.watched.values():
                 self._send_picture(watched)
         except (DeliveryError, StorageError) as error:
@@ -116,12 +134,13 @@ class Pulse:
             health_of(watched, dropped.get(camera_id, 0), census.rejected.get(camera_id, ""))
             for camera_id, watched in census.watched.items()
         ]
-        wrong = census.rejected.keys() - census.watched.keys()
+        cameras += [_stopping(health_of(one, dropped.get(key, 0))) for key, one in census.leaving.items()]
+        wrong = census.rejected.keys() - census.there.keys()
         cameras += [
             _unwatched(one, CameraState.OFFLINE, f"site file: {census.rejected[one]}")
             for one in sorted(wrong)
         ]
-        gone = census.removed - self._told_removed
+        gone = census.removed - self._told_removed - census.leaving.keys()
         cameras += [
             _unwatched(one, CameraState.REMOVED, "no longer in the site file") for one in sorted(gone)
         ]
@@ -187,6 +206,13 @@ def health_of(watched: Watched, n_dropped: int, wrong: str = "") -> CameraHealth
         coverage=min(1.0, counts.covered_s / elapsed_s) if elapsed_s > 0 else 0.0,
         n_people=counts.n_people,
     )
+
+
+def _stopping(health: CameraHealthIn) -> CameraHealthIn:
+    """The pulse of a camera on its way out, whether its reader has noticed yet or not."""
+    if health.state is CameraState.ENDED:
+        return health
+    return health.model_copy(update={"state": CameraState.STOPPING})
 
 
 def _unwatched(camera_id: str, state: CameraState, reason: str) -> CameraHealthIn:

@@ -66,7 +66,7 @@ class WorkerCollector(Collector):
         census, dropped = self._census(), self._board.dropped
         told = {
             camera_id: (one, health_of(one, dropped.get(camera_id, 0)))
-            for camera_id, one in census.watched.items()
+            for camera_id, one in census.there.items()
         }
         states = GaugeMetricFamily(
             "watchpost_camera_state", "1: the camera is in this state", labels=["camera_id", "state"]

@@ -158,9 +158,17 @@ class Reader:
                     if not self._go_on_after(error, stop):
                         return
         finally:
-            if stop.is_set() and self._health.state is not CameraState.OFFLINE:
-                self._change(CameraState.ENDED, STOPPED)
+            if stop.is_set() and self._health.state is not CameraState.ENDED:
+                self._change(CameraState.STOPPING, self._health.reason, self._health.trouble)
             self._board.leave(self._camera.id)
+
+    def close(self) -> None:
+        """The last word of a camera that was stopped, once nothing of it is left. In the thread of `run`."""
+        if self._health.state is not CameraState.ENDED:
+            before = self._health.reason
+            self._change(
+                CameraState.ENDED, one_line(f"{STOPPED}; before that: {before}") if before else STOPPED
+            )
 
     def _attempt(self, stop: threading.Event) -> None:
         """One connection, or one run through a file. Raises SourceError at its end, returns when stopped."""

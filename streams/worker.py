@@ -165,8 +165,10 @@ class Worker:
         self._writer = self._stage("clips", ClipWriter(self._cuts, self._folder, self._outbox).run)
         self._sender = Courier(self._outbox, self._client)
         self._courier = self._stage("courier", self._sender.run)
-        pulse = Pulse(site.worker.worker_id, self._client, self._census, self._board, self._outbox)
-        self._watchers = [self._stage("pulse", pulse.run)]  # tell how it goes, and alerts do without them
+        self._pulse = Pulse(site.worker.worker_id, self._client, self._census, self._board, self._outbox)
+        self._watchers = [
+            self._stage("pulse", self._pulse.run)
+        ]  # tell how it goes, and alerts do without them
         if not every_picture:
             liaison = Liaison(site.worker.worker_id, self._client, self._console, self._wishes, self._abandon)
             self._watchers.append(self._stage("console", liaison.run))
@@ -262,7 +264,7 @@ class Worker:
                 camera.id, camera.evidence, recorder, outside.clock, outside.open_source, outside.dice
             )
         clock = replace(outside.clock, wait=partial(_wait_and_cut, outside.clock.wait, sink))
-        reader = Reader(camera, self._board, sink, self._noted, replace(outside, clock=clock))
+        reader = Reader(camera, self._board, sink, self._pulse.note, replace(outside, clock=clock))
         learned = self._site.worker.state_dir / "learned"
         desk = Desk(self._outbox, self._folder, requests, self._abandon, burst=reader.burst, learned=learned)
         analysis = Analysis(camera, self._run, desk, lambda: reader.health)
@@ -275,6 +277,8 @@ class Worker:
                 if isinstance(sink, MainStream):
                     sink.close()
             recorder.serve()
+            if stop.is_set():
+                reader.close()
 
         return Lookout(watched, requests, self._stage(f"camera {camera.id}", run))
 
@@ -284,9 +288,6 @@ class Worker:
     def _on_death(self, name: str, error: BaseException) -> None:
         log.critical("part died name=%r error=%s", name, error, exc_info=error)
         self.died.append((name, error))
-
-    def _noted(self, health: CameraHealth) -> None:
-        """A camera's state changed; the pulse tells it at its next beat."""
 
     def _state_of(self, camera_id: str) -> CameraState:
         watched = self._census().watched.get(camera_id)

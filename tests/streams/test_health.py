@@ -182,6 +182,38 @@ def test_a_removed_camera_is_told_until_it_is_heard(sink, pulse, watched, census
     assert sink.beats[-1]["cameras"][-1]["state"] == "removed"
 
 
+def test_a_camera_on_its_way_out_is_stopping_then_removed(sink, pulse, watched, census):
+    """While it is being let go it is told as stopping, whatever its reader says yet; then once as removed."""
+    gone = frozenset({"gate"})
+    census.now = Census({"yard": watched["yard"]}, removed=gone, leaving={"gate": watched["gate"]})
+    assert pulse.beat()
+    census.now = Census({"yard": watched["yard"]}, removed=gone)
+    assert pulse.beat()
+    assert pulse.beat()
+    told = [[(one["camera_id"], one["state"]) for one in beat["cameras"]] for beat in sink.beats]
+    assert told == [
+        [("yard", "online"), ("gate", "stopping")],
+        [("yard", "online"), ("gate", "removed")],
+        [("yard", "online")],
+    ]
+
+
+def test_a_change_of_state_is_told_soon(sink, pulse, watched, monkeypatch):
+    """It does not wait for the next beat."""
+    monkeypatch.setattr("streams.health.BEAT_S", 3600.0)
+    stop = threading.Event()
+    thread = threading.Thread(target=pulse.run, args=(stop,))
+    thread.start()
+    assert sink.wait_for(lambda: len(sink.beats) == 1)
+    lost = CameraHealth("yard", CameraState.OFFLINE, "no data", 640, 480)
+    watched["yard"].reader.health = lost
+    pulse.note(lost)
+    found = sink.wait_for(lambda: sink.beats[-1]["cameras"][0]["state"] == "offline", 20)
+    stop.set()
+    thread.join(20)
+    assert found
+
+
 def test_the_last_state_is_told_at_the_end(sink, pulse, watched):
     """A stop ends the wait and sends one more heartbeat."""
     stop = threading.Event()

@@ -95,7 +95,7 @@ def test_a_scrape_tells_what_the_parts_know(rig):
     states = {
         key[2]: value for key, value in found.items() if key[0] == "watchpost_camera_state" and key[1] == "c1"
     }
-    assert states == {"starting": 0, "online": 1, "offline": 0, "ended": 0}
+    assert states == {"starting": 0, "online": 1, "offline": 0, "stopping": 0, "ended": 0}
     assert found["watchpost_outbox_waiting",] == 1
     assert found["watchpost_outbox_refused",] == 0
     assert found["watchpost_clips_to_write",] == 1

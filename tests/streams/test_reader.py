@@ -102,7 +102,7 @@ def test_a_loop_goes_on_in_time_as_a_new_epoch(tmp_path: Path) -> None:
     running.stop()
     assert times(running.stamps[:12]) == [round(i / 10, 3) for i in range(12)]
     assert [s.epoch for s in running.stamps[:12]] == [0] * 5 + [1] * 5 + [2] * 2
-    assert [h.state for h in running.states] == [CameraState.ONLINE, CameraState.ENDED]
+    assert [h.state for h in running.states] == [CameraState.ONLINE, CameraState.STOPPING, CameraState.ENDED]
     assert running.states[-1].reason == STOPPED
 
 
@@ -341,7 +341,12 @@ def test_failed_attempts_leave_nothing_behind() -> None:
     running.stop()
     assert "connection refused" in running.states[0].reason
     assert_level(counts, 50)
-    assert [(h.state, h.trouble) for h in running.states] == [(CameraState.OFFLINE, Trouble.REFUSED)], "once"
+    assert [(h.state, h.trouble) for h in running.states] == [
+        (CameraState.OFFLINE, Trouble.REFUSED),  # said once
+        (CameraState.STOPPING, Trouble.REFUSED),
+        (CameraState.ENDED, Trouble.NONE),
+    ]
+    assert "stopped; before that" in running.states[-1].reason
 
 
 def test_connections_that_open_and_break_leave_nothing_behind(tmp_path: Path) -> None:
@@ -413,7 +418,7 @@ def test_a_stop_while_opening_is_quick() -> None:
         running = run(live_camera(url), clock=Clock())
         running.take_until(lambda: bool(requests))
         assert running.stop() < 2.0
-        assert [h.state for h in running.states] == [CameraState.ENDED]
+        assert [h.state for h in running.states] == [CameraState.STOPPING, CameraState.ENDED]
 
 
 # ---------------------------------------------------------------- a real camera

@@ -197,15 +197,12 @@ def test_one_bad_camera_stops_no_other(tmp_path, sink):
     worker.stop.set()
     done = worker.end(15)
     states = {health.camera_id: health.state for health in done.cameras}
-    assert states == {
-        "gone": CameraState.OFFLINE,
-        "text": CameraState.OFFLINE,
-        "dead": CameraState.OFFLINE,
-        "yard": CameraState.ENDED,
-    }
+    assert set(states.values()) == {CameraState.ENDED}
     reasons = {one["camera_id"]: one["reason"] for one in sink.beats[-1]["cameras"]}
+    assert reasons["gone"].startswith("stopped; before that:")
     assert "no such file" in reasons["gone"]
     assert "refused" in reasons["dead"]
+    assert reasons["yard"] == "the file has ended"
 
 
 def test_a_stop_in_the_middle_keeps_the_alert_and_its_clip(tmp_path, sink):

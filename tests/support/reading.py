@@ -82,8 +82,13 @@ class Run:
         self._changed = threading.Condition()
         self.reader = Reader(camera, self.board, self.sink, self._on_state, outside)
         self.died: list[BaseException] = []
-        self.stage = Stage("gate", self.reader.run, on_death=lambda _, error: self.died.append(error))
+        self.stage = Stage("gate", self._read, on_death=lambda _, error: self.died.append(error))
         self.stage.start()
+
+    def _read(self, stop: threading.Event) -> None:
+        self.reader.run(stop)
+        if stop.is_set():
+            self.reader.close()
 
     def _on_state(self, health: CameraHealth) -> None:
         with self._changed:

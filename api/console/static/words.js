@@ -50,7 +50,7 @@ export const AUDIT = {
   deletion: "Deletion",
   configuration: "Configuration",
 };
-export const CAMERA_STATE = { starting: "Starting", online: "Online", offline: "Offline", ended: "Ended", removed: "Removed" };
+export const CAMERA_STATE = { starting: "Starting", online: "Online", offline: "Offline", stopping: "Stopping", ended: "Ended", removed: "Removed" };
 
 const LABELS = {
   n_people: "People",

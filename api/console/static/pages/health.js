@@ -8,7 +8,7 @@ import { age, number, percent } from "../format.js";
 const EVERY_MS = 5000;
 const GIB = 2 ** 30;
 const FIGURES = new Set(["Coverage", "Dropped", "Cameras", "In the outbox", "Refused"]); // columns of numbers
-const TROUBLE_FIRST = { offline: 0, starting: 1, ended: 2, online: 3 };
+const TROUBLE_FIRST = { offline: 0, starting: 1, stopping: 1, ended: 2, online: 3 };
 
 function part(id, title, ...body) {
   return h("section", { class: "panel", "aria-labelledby": id }, h("header", { class: "section-head" }, h("h2", { id, text: title })), body);
