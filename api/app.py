@@ -97,6 +97,7 @@ def create_app(
             media = MediaFolder(storage, settings.picture_dir)
             retention = Retention(settings, store, storage, TrustedClock(clock, elapsed_s))
             await retention.begin()
+            counts.watch(retention)
             signing = await asyncio.to_thread(load_key, settings.data_dir)
             out = Outbound(
                 store,

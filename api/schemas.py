@@ -1,4 +1,4 @@
-"""The wire contract between worker, service and console. Imports pydantic and detector.types only.
+"""The wire contract between worker, service and console. Of detector it imports types and errors' words only.
 
 Every datetime is UTC and ends in Z on the wire. Boxes are x0 y0 x1 y1 px of the full upright picture; zones
 are 0-1 of it.
@@ -13,6 +13,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from detector.errors import Trouble
 from detector.types import Alert, Phase, Severity
 
 
@@ -182,11 +183,22 @@ class CameraHealthIn(Wire):
     camera_id: Slug
     state: CameraState
     reason: Line  # "" when online, unless it is wrong in a newer site file, or its zones must be checked
+    trouble: Trouble = (
+        Trouble.NONE
+    )  # what keeps it from being seen, in one word; a worker older than it tells none
     n_decoded: int
     n_analysed: int
     n_dropped: int
     coverage: Annotated[float, Field(ge=0, le=1)]  # analysed seconds / elapsed seconds
     n_people: int
+
+
+class WorkerDisk(Wire):
+    """The disk on which a worker's alerts and evidence wait to be sent."""
+
+    free_bytes: Annotated[int, Field(ge=0)]
+    total_bytes: Annotated[int, Field(ge=0)]
+    full: bool  # what is left is kept for alerts: they go on, without evidence
 
 
 class HeartbeatIn(Wire):
@@ -196,6 +208,7 @@ class HeartbeatIn(Wire):
     at: Utc
     n_outbox: int  # items not yet delivered
     n_refused: int  # items the API refused, kept for a person
+    disk: WorkerDisk | None = None  # null: it does not answer, or a worker older than this
     cameras: Annotated[list[CameraHealthIn], Field(max_length=1000)]
 
 
@@ -427,6 +440,7 @@ class CameraOut(CameraIn):
 
     state: CameraState
     reason: str
+    trouble: Trouble
     seen_at: Utc | None
     coverage: float
     n_people: int

@@ -154,6 +154,11 @@ class Analysis:
         self._run = replace(self._run, config_hash=run.config_hash)
 
     @property
+    def frozen(self) -> bool:
+        """Whether its picture stands still, though pictures come; may be read from any thread."""
+        return self._sentinel.found is Kind.FROZEN
+
+    @property
     def warning(self) -> str:
         """What a person should look at, though the camera is watched; may be read from any thread."""
         return self._drawn.warning if self._drawn else ""

@@ -35,6 +35,19 @@ _PART = ".part"
 _ENDINGS = {MediaKind.SNAPSHOT: ".jpg", MediaKind.CLIP: ".mp4", MediaKind.OVERLAY: ".json"}
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Of a disk, in bytes."""
+
+    free: int
+    total: int
+    spare: int  # of it for alerts alone
+
+    def takes(self, n_bytes: int) -> bool:
+        """Whether so much evidence may be written."""
+        return self.free - n_bytes >= self.spare
+
+
 class Folder:
     """The evidence of one worker on disk; methods may be called from any thread and raise StorageError."""
 
@@ -78,15 +91,21 @@ class Folder:
                 path.unlink()
         return len(stray)
 
+    @property
+    def room(self) -> Room:
+        """How full its disk is."""
+        with _disk(self._root):
+            disk = shutil.disk_usage(self._root)
+        return Room(disk.free, disk.total, int(min(_SPARE_BYTES, disk.total * _SPARE_PART)))
+
     def _check_room(self, n_bytes: int) -> None:
-        disk = shutil.disk_usage(self._root)
-        spare = min(_SPARE_BYTES, disk.total * _SPARE_PART)
-        if disk.free - n_bytes < spare:
+        room = self.room
+        if not room.takes(n_bytes):
             raise StorageError(
                 NOT_STORED,
                 where=str(self._root),
-                wanted=f"{(n_bytes + spare) / 1e6:.1f} MB free",
-                got=f"{disk.free / 1e6:.1f} MB free",
+                wanted=f"{(n_bytes + room.spare) / 1e6:.1f} MB free",
+                got=f"{room.free / 1e6:.1f} MB free",
                 todo="Make room on the worker's disk",
             )
 

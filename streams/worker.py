@@ -30,6 +30,7 @@ from detector.rules.handoff import NAME as HANDOFF
 from models.catalog import load_card
 from models.export import ensure_network
 from models.onnx import DetectorOptions, OnnxDetector
+from streams import allocator
 from streams.aftermath import last_sign, lock_of, settle, show_life
 from streams.analysis import Analysis, Desk, Run, keep_s
 from streams.clips import check_encoder
@@ -38,7 +39,7 @@ from streams.console import Console
 from streams.courier import Courier, Wait, open_client
 from streams.evidence import Folder
 from streams.flow import Board, Pipe, Stage
-from streams.health import Census, Pulse, Watched
+from streams.health import Census, Parts, Pulse, Watched
 from streams.inference import Inference, Orders
 from streams.liaison import Liaison
 from streams.mainstream import MainStream
@@ -148,6 +149,7 @@ class Worker:
             config_hash=site.config_hash,
         )
         self._abandon, self._stopping = threading.Event(), threading.Event()
+        self._tidied_s = time.monotonic()  # when freed memory was last given back
         self._board = Board()
         self._every_picture = every_picture  # of a file, whatever its pace; a live camera's are overtaken
         self._cuts: Pipe[Cut] = Pipe(_CUTS)
@@ -165,7 +167,8 @@ class Worker:
         self._writer = self._stage("clips", ClipWriter(self._cuts, self._folder, self._outbox).run)
         self._sender = Courier(self._outbox, self._client)
         self._courier = self._stage("courier", self._sender.run)
-        self._pulse = Pulse(site.worker.worker_id, self._client, self._census, self._board, self._outbox)
+        parts = Parts(self._census, self._board, self._outbox, self._folder)
+        self._pulse = Pulse(site.worker.worker_id, self._client, parts)
         self._watchers = [
             self._stage("pulse", self._pulse.run)
         ]  # tell how it goes, and alerts do without them
@@ -173,8 +176,7 @@ class Worker:
             liaison = Liaison(site.worker.worker_id, self._client, self._console, self._wishes, self._abandon)
             self._watchers.append(self._stage("console", liaison.run))
         if page is not None:
-            collector = WorkerCollector(self._census, self._board, self._outbox, self._cuts)
-            page.registry.register(collector)
+            page.registry.register(WorkerCollector(parts, self._cuts))
             self._watchers.append(self._stage("metrics", page.run))
 
     def start(self, alive_at: datetime | None = None) -> None:
@@ -200,13 +202,16 @@ class Worker:
         self._roster.apply(site, self._run)
 
     def look(self) -> None:
-        """To be called often: cameras come and go in steps, and the console's wishes come."""
+        """To be called often: cameras come and go in steps, the console's wishes come, memory is tidied."""
         changed = False
         while len(self._wishes) and (order := self._wishes.get(0.0)) is not None:
             changed = self._console.take(order, self._site) or changed
         if changed:
             self._apply()
         self._roster.look(self._judge.n_obeyed)
+        if time.monotonic() - self._tidied_s > allocator.EVERY_S:
+            allocator.give_back()
+            self._tidied_s = time.monotonic()
 
     @property
     def n_analysed(self) -> int:

@@ -101,6 +101,7 @@ cameras = Table(
     Column("rules", JSON, nullable=False),
     Column("state", String(16), nullable=False),
     Column("reason", String(500), nullable=False),
+    Column("trouble", String(16), nullable=False, server_default=""),  # the reason as a word
     Column("seen_at", UtcDateTime),  # this service's clock at the last pulse
     Column("coverage", Float, nullable=False),
     Column("n_people", Integer, nullable=False),

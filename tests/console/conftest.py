@@ -116,10 +116,12 @@ class Worker:
     def put(self, path: str, body: dict[str, Any]) -> None:
         self._http.put(path, json=body).raise_for_status()
 
-    def send_pulse(self, camera_id: str = "lawn", **changes: Any) -> None:
+    def send_pulse(
+        self, camera_id: str = "lawn", *, disk: dict[str, Any] | None = None, **changes: Any
+    ) -> None:
         state = {"camera_id": camera_id, "state": "online", "reason": "", "coverage": 0.97, "n_people": 4}
         counts = {"n_decoded": 100, "n_analysed": 50, "n_dropped": 0}
-        pulse = {"worker_id": "w", "at": "2026-03-01T12:00:00Z", "n_outbox": 0, "n_refused": 0}
+        pulse = {"worker_id": "w", "at": "2026-03-01T12:00:00Z", "n_outbox": 0, "n_refused": 0, "disk": disk}
         self._http.post("/heartbeat", json=pulse | {"cameras": [state | counts | changes]}).raise_for_status()
 
     def close(self) -> None:

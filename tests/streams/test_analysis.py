@@ -403,6 +403,17 @@ def test_a_camera_that_is_judged_seldom_is_told_blind_too(site_camera, desk, out
     assert (closed.alert_id, closed.facts["end_reason"]) == (opened.alert_id, "view as usual")
 
 
+def test_a_picture_that_stands_still_is_frozen_until_it_moves(site_camera, desk):
+    """Told beside the alert, so that the camera's own state can say it."""
+    it = Watched(site_camera, desk)
+    it.pictures(50, shade=90)
+    assert not it.analysis.frozen
+    it.pictures(20, shade=90)
+    assert it.analysis.frozen
+    it.pictures(3)
+    assert not it.analysis.frozen
+
+
 def test_what_was_seen_before_a_loss_is_not_told_of_what_comes_after(site_camera, desk, outbox):
     """Dark for less than the hold time, then gone: only the loss is told."""
     it = Watched(site_camera, desk)

@@ -16,8 +16,9 @@ from api.schemas import CameraState
 from detector.errors import ConfigError
 from streams.analysis import Counts
 from streams.config import parse_site
+from streams.evidence import Folder
 from streams.flow import Board, Pipe
-from streams.health import Census, Watched
+from streams.health import Census, Parts, Watched
 from streams.metrics import WorkerCollector, open_page
 from streams.outbox import Outbox
 from streams.reader import CameraHealth
@@ -32,7 +33,7 @@ class Still:
             n_decode_errors=3, n_connects=n + 1, arrived_s=time.monotonic() - 5.0,
         )  # fmt: skip
         self.counts = Counts(n_analysed=40, n_people=3, covered_s=1e9)
-        self.warning = ""
+        self.warning, self.frozen = "", False
         self.n_waiting = 7
 
 
@@ -59,7 +60,8 @@ class Rig:
     def __init__(self, folder, page):
         self.census = Census(many(folder, 2))
         self.board, self.cuts, self.outbox = Board(), Pipe(5), Outbox(folder / "o.db")
-        page.registry.register(WorkerCollector(lambda: self.census, self.board, self.outbox, self.cuts))
+        parts = Parts(lambda: self.census, self.board, self.outbox, Folder(folder / "evidence"))
+        page.registry.register(WorkerCollector(parts, self.cuts))
         self.url = f"http://127.0.0.1:{page.port}"
         self.stop = threading.Event()
         self.thread = threading.Thread(target=page.run, args=(self.stop,))
@@ -99,6 +101,8 @@ def test_a_scrape_tells_what_the_parts_know(rig):
     assert found["watchpost_outbox_waiting",] == 1
     assert found["watchpost_outbox_refused",] == 0
     assert found["watchpost_clips_to_write",] == 1
+    assert 0 < found["watchpost_disk_free_bytes",] < found["watchpost_disk_total_bytes",]
+    assert found["watchpost_disk_full",] in (0, 1)
     assert found["process_resident_memory_bytes",] > 1e6
 
 
@@ -133,6 +137,14 @@ def test_an_outbox_that_cannot_be_read_hides_nothing_else(rig):
     found, _ = scrape(rig.url)
     assert ("watchpost_outbox_waiting",) not in found
     assert found["watchpost_camera_frames_decoded_total", "c0"] == 100
+
+
+def test_a_frozen_camera_is_not_online(rig):
+    """What people are told is what Prometheus is told."""
+    rig.census.watched["c0"].analysis.frozen = True
+    found, _ = scrape(rig.url)
+    assert found["watchpost_camera_state", "c0", "online"] == 0
+    assert found["watchpost_camera_state", "c0", "offline"] == 1
 
 
 def test_a_client_that_says_nothing_keeps_nobody_waiting_for_long(rig, monkeypatch):

@@ -52,6 +52,21 @@ export const AUDIT = {
 };
 export const CAMERA_STATE = { starting: "Starting", online: "Online", offline: "Offline", stopping: "Stopping", ended: "Ended", removed: "Removed" };
 
+// the word for what keeps a camera from being seen -> what it means, for people
+export const TROUBLE = {
+  no_route: "The network does not lead there",
+  refused: "Nothing answers at its address",
+  auth_failed: "It refuses the login",
+  not_found: "It has no stream at this address",
+  no_video: "No video in what it sends",
+  no_data: "Connected, but nothing comes",
+  lost: "It ended the connection",
+  frozen: "The picture stands still",
+  unreadable: "What it sends cannot be read",
+  misconfigured: "Its settings are wrong",
+  no_worker: "Its worker does not report",
+};
+
 const LABELS = {
   n_people: "People",
   n_people_min: "Fewest people",
