@@ -240,8 +240,12 @@ class Stage:
         return self._thread.is_alive()
 
     def _run(self) -> None:
+        fn = self._fn
+        del (
+            self._fn
+        )  # mostly a method of the stage's owner: a circle, which only the garbage collector would free
         try:
-            self._fn(self._stop)
+            fn(self._stop)
         except BaseException as error:  # noqa: BLE001  a thread must not end unseen: this is reported
             self.failed = error
         for end in self._ends:
