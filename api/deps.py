@@ -46,7 +46,7 @@ class Service:
     workers: Workers = field(default_factory=Workers)
 
 
-def get_service(request: Request) -> Service:
+async def get_service(request: Request) -> Service:  # async: any other dependency costs a turn of a thread
     """The service that this request came to."""
     service: Service = request.app.state.service
     return service

@@ -156,23 +156,29 @@ class FeedResponse(Response):
         spoke = checked = loop.time()
         tick_s = min(_CHECK_S, self._feed.ping_s)
         while True:
-            try:
-                message = await asyncio.wait_for(listener.queue.get(), tick_s)
-            except TimeoutError:
-                message = Message(None, b"")
-            if message is None or not await self._allowed(loop.time() - checked):
+            messages = await _waiting(listener.queue, tick_s)
+            if None in messages or not await self._allowed(loop.time() - checked):
                 break
             if loop.time() - checked >= _CHECK_S:
                 checked = loop.time()
-            if message.camera_id and not self._source.sees(message.camera_id):
-                message = Message(None, b"")
-            if not message.chunk and loop.time() - spoke >= self._feed.ping_s:
-                message = Message(None, b": ping\n\n")
-            if message.chunk and (message.change is None or message.change > seen):
-                seen = message.change or seen
-                await write(message.chunk)
+            chunk, seen = self._fresh(messages, seen)
+            if not chunk and loop.time() - spoke >= self._feed.ping_s:
+                chunk = b": ping\n\n"
+            if chunk:
+                await write(chunk)
                 spoke = loop.time()
         await write(b"", more=False)
+
+    def _fresh(self, messages: Sequence[Message | None], seen: int) -> tuple[bytes, int]:
+        """What of these this listener may see and has not seen, as one piece; and the newest change it knows then."""
+        chunks = []
+        for message in messages:
+            if message is None or (message.camera_id and not self._source.sees(message.camera_id)):
+                continue
+            if message.change is None or message.change > seen:
+                seen = message.change or seen
+                chunks.append(message.chunk)
+        return b"".join(chunks), seen
 
     async def _allowed(self, unchecked_s: float) -> bool:
         if unchecked_s < _CHECK_S:
@@ -196,6 +202,20 @@ class FeedResponse(Response):
             await write(encode(item).chunk)
         await write(b"event: ready\ndata: {}\n\n")
         return missed[-1].change if missed else self._last
+
+
+async def _waiting(queue: asyncio.Queue[Message | None], tick_s: float) -> list[Message | None]:
+    """All that waits for a listener, as soon as something does; nothing after a tick.
+
+    Many changes at once are one write to each of many listeners.
+    """
+    try:
+        messages = [await asyncio.wait_for(queue.get(), tick_s)]
+    except TimeoutError:
+        return []
+    while not queue.empty():
+        messages.append(queue.get_nowait())
+    return messages
 
 
 async def _disconnected(receive: Receive) -> None:

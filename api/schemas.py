@@ -180,7 +180,7 @@ class CameraHealthIn(Wire):
 
     camera_id: Slug
     state: CameraState
-    reason: Line  # "" when online, unless the camera is wrong in a newer site file
+    reason: Line  # "" when online, unless it is wrong in a newer site file, or its zones must be checked
     n_decoded: int
     n_analysed: int
     n_dropped: int

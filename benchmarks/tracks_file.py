@@ -1,9 +1,13 @@
 """Tracks on disk: JSON lines, one picture a line, every number as it was, so that rules judge them again alike.
 
+Beside the people stands what was detected that is no person, from which carried things are made again. Files
+without `objects` are read too: of other people's tracks, or written by an earlier version.
+
     {"watchpost_tracks": 1, "source": {"file", "sha256", "width", "height"}, "network": "...", "model_sha256": "...",
      "provider": "...", "n_declared": 0, "n_decoded": 0}
     {"epoch": 0, "index": 0, "t": 0.0, "at": "1970-01-01T00:00:00+00:00", "width": 768, "height": 576,
-     "tracks": [[id, x0, y0, x1, y1, vx, vy, score, kind, born_t, seen_t], ...]}
+     "tracks": [[id, x0, y0, x1, y1, vx, vy, score, kind, born_t, seen_t], ...],
+     "objects": [[x0, y0, x1, y1, score, kind], ...]}
     ...
 
 Boxes are px, velocities px/s of the foot point, times stream seconds; pictures without people are lines too.
@@ -22,10 +26,10 @@ from typing import Any
 import numpy as np
 
 from detector.errors import ConfigError, StorageError
-from detector.types import Stamp, Tracks
+from detector.types import Detections, Stamp, Tracks
 
 VERSION = 1
-_COLUMNS = 11
+_COLUMNS, _OBJECT_COLUMNS = 11, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +44,22 @@ class Origin:
     n_decoded: int
 
 
+@dataclass(frozen=True, slots=True)
+class StoredPicture:
+    """What was seen in one picture."""
+
+    stamp: Stamp
+    tracks: Tracks
+    objects: Detections | None  # what is no person; None: the file does not say
+
+
 class TracksWriter:
     """Collects the pictures of one replay; nothing is on disk before `write`."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
 
-    def add(self, stamp: Stamp, tracks: Tracks) -> None:
+    def add(self, stamp: Stamp, tracks: Tracks, objects: Detections) -> None:
         """Take one picture."""
         rows = [
             [int(tracks.ids[i]), *map(float, tracks.boxes[i]), *map(float, tracks.velocity[i]),
@@ -61,6 +74,10 @@ class TracksWriter:
             "width": stamp.width,
             "height": stamp.height,
             "tracks": rows,
+            "objects": [
+                [*map(float, objects.boxes[i]), float(objects.scores[i]), int(objects.kinds[i])]
+                for i in range(len(objects))
+            ],
         }
         self._lines.append(json.dumps(line, allow_nan=False))
 
@@ -91,7 +108,7 @@ def read_origin(path: Path) -> Origin:
         ) from error
 
 
-def read_tracks(path: Path, camera_id: str) -> Iterator[tuple[Stamp, Tracks]]:
+def read_tracks(path: Path, camera_id: str) -> Iterator[StoredPicture]:
     """Give the pictures of a file of tracks as those of a camera. Raises ConfigError naming the line."""
     number = 1
     try:
@@ -108,7 +125,7 @@ def read_tracks(path: Path, camera_id: str) -> Iterator[tuple[Stamp, Tracks]]:
         ) from error
 
 
-def _picture(line: dict[str, Any], camera_id: str) -> tuple[Stamp, Tracks]:
+def _picture(line: dict[str, Any], camera_id: str) -> StoredPicture:
     rows = line["tracks"]
     table = np.array(rows, np.float64).reshape(len(rows), _COLUMNS)
     stamp = Stamp(
@@ -129,4 +146,13 @@ def _picture(line: dict[str, Any], camera_id: str) -> tuple[Stamp, Tracks]:
         born_t=table[:, 9],
         seen_t=table[:, 10],
     )
-    return stamp, tracks
+    return StoredPicture(stamp, tracks, _objects(line["objects"]) if "objects" in line else None)
+
+
+def _objects(rows: list[list[float]]) -> Detections:
+    table = np.array(rows, np.float64).reshape(len(rows), _OBJECT_COLUMNS)
+    return Detections(
+        boxes=table[:, :4].astype(np.float32),
+        scores=table[:, 4].astype(np.float32),
+        kinds=table[:, 5].astype(np.int64),
+    )

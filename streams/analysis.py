@@ -21,11 +21,12 @@ from uuid import UUID
 from api.schemas import AlertIn, CameraState, MediaKind, Provenance, Stages
 from detector.errors import StorageError
 from detector.pairs import PairSight
-from detector.rules.blind import Kind, Link, Sentinel
+from detector.rules.blind import Kind, Link, Sentinel, Sight
 from detector.scene import Scene, Watched
 from detector.types import Alert, Detections, Phase, Stamp
 from streams.aftermath import Follows
 from streams.config import Camera
+from streams.drawn import Drawn
 from streams.evidence import NOT_STORED, Folder, OverlayHistory
 from streams.flow import Pipe
 from streams.frame import Frame
@@ -131,9 +132,11 @@ class Analysis:
         self._camera, self._run, self._desk = camera, run, desk
         self._scene = Scene(camera.id, run.run_id, camera.build_rules(), calibration=camera.ground)
         self._learned = desk.learned and Learned(desk.learned, camera.id, self._scene, desk.monotonic)
+        self._drawn = desk.learned and Drawn(desk.learned, camera)
         self._health = health
         self._sentinel = Sentinel(run.run_id, camera.id, camera.blind)
         self._eye = Eye()
+        self._sight: Sight | None = None  # of the newest look; None: that is too long ago
         # When this camera was last judged, last had a stream, and was last looked at: monotonic seconds.
         self._started_s = self._judged_s = self._linked_s = self._looked_s = desk.monotonic()
         self._history = OverlayHistory(keep_s(camera))
@@ -149,6 +152,11 @@ class Analysis:
         """From now on alerts tell this configuration; the run goes on, since tracks and alerts do."""
         self._run = replace(self._run, config_hash=run.config_hash)
 
+    @property
+    def warning(self) -> str:
+        """What a person should look at, though the camera is watched; may be read from any thread."""
+        return self._drawn.warning if self._drawn else ""
+
     def step(self, frame: Frame, detections: Detections) -> None:
         """Judge one picture without a look at pairs."""
         self.judge(frame, self.track(frame, detections))
@@ -157,6 +165,8 @@ class Analysis:
         """See who is where, and which pairs deserve a look; `judge` comes next."""
         if self._learned:
             self._learned.before(frame.stamp)
+        if self._drawn:
+            self._drawn.look(frame.stamp)
         return self._scene.track(frame.stamp, detections)
 
     def judge(self, frame: Frame, watched: Watched, pairs: Sequence[PairSight] = ()) -> None:
@@ -173,6 +183,7 @@ class Analysis:
         self._tell(judgement.alerts, judged_at)
         self._judged_s = self._linked_s = self._desk.monotonic()
         if (sight := self._eye.look(frame)) is not None:
+            self._sight = sight
             self._tell(self._sentinel.step(frame.stamp, Link(), sight), judged_at)
             found = self._sentinel.found
             self._eye.learn(clear=found in (None, *_UNKNOWN_VIEW), usual=found is None)
@@ -193,7 +204,10 @@ class Analysis:
         self._looked_s = now_s
         usual_s = 2.0 / self._camera.analyse_fps
         link = Link(offline_s=now_s - self._linked_s, unjudged_s=max(0.0, now_s - self._judged_s - usual_s))
-        self._tell(self._sentinel.step(self._stamp(), link, None), self._desk.now())
+        if health.state is not CameraState.ONLINE or link.unjudged_s > self._camera.blind.hold_s / 2:
+            self._sight = None
+        # Of a camera that is judged seldom: what it showed last is true until its next picture.
+        self._tell(self._sentinel.step(self._stamp(), link, self._sight), self._desk.now())
         if health.state is not CameraState.ONLINE:
             self._finish_overlays(None, 0.0)  # there is no more to come for them
 

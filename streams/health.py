@@ -173,15 +173,14 @@ def health_of(watched: Watched, n_dropped: int, wrong: str = "") -> CameraHealth
     `wrong`: what the site file has wrong about it, while it is watched as before.
     """
     health, counts = watched.reader.health, watched.analysis.counts
+    reason = "; ".join(filter(None, (health.reason, watched.analysis.warning)))
     camera, elapsed_s = watched.camera, time.monotonic() - watched.started_s
     if not camera.address.live and (camera.pace == "fast" or health.state is CameraState.ENDED):
         elapsed_s = health.t
     return CameraHealthIn(
         camera_id=watched.camera.id,
         state=health.state,
-        reason=one_line(f"{health.reason} (watched as before; site file: {wrong})".strip())
-        if wrong
-        else health.reason,
+        reason=one_line(f"{reason} (watched as before; site file: {wrong})".strip() if wrong else reason),
         n_decoded=health.n_decoded,
         n_analysed=counts.n_analysed,
         n_dropped=n_dropped,

@@ -74,7 +74,7 @@ class Gathering:
     """The rule "gathering" in one zone (None: the whole picture)."""
 
     name = "gathering"
-    version = 2
+    version = 3
     ended = "dispersed"
 
     def __init__(self, params: GatheringParams = GatheringParams(), zone: Zone | None = None) -> None:

@@ -107,6 +107,8 @@ ROUTES: list[tuple[str, str, Any, str]] = [  # method, path, body, who may: view
     ("GET", "/outbound", None, "admin"),
     ("GET", "/cameras/{camera}/picture", None, "viewer"),
     ("HEAD", "/cameras/{camera}/picture", None, "viewer"),
+    ("GET", "/cameras/{camera}/configuration", None, "viewer"),
+    ("PUT", "/cameras/{camera}/configuration", {"based_on": 0, "configuration": None}, "admin"),
     ("POST", "/alerts/{alert}/claim", {"take_over": True}, "operator"),
     ("POST", "/alerts/{alert}/notes", {"note": "a"}, "operator"),
     ("PUT", "/alerts/{alert}/hold", None, "operator"),

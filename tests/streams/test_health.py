@@ -34,6 +34,7 @@ class Still:
         self.counts = Counts(n_analysed=40, n_people=3, covered_s=40.0)
         self.newest = None
         self.n_waiting = 2
+        self.warning = ""
 
     def show(self, index):
         video = av.VideoFrame.from_ndarray(np.zeros((480, 640, 3), np.uint8), format="rgb24")

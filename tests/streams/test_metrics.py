@@ -32,6 +32,7 @@ class Still:
             n_decode_errors=3, n_connects=n + 1, arrived_s=time.monotonic() - 5.0,
         )  # fmt: skip
         self.counts = Counts(n_analysed=40, n_people=3, covered_s=1e9)
+        self.warning = ""
         self.n_waiting = 7
 
 

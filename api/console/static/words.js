@@ -102,9 +102,16 @@ const LABELS = {
   object: "Thing",
   reach_bh: "Nobody within",
   seen_score: "Seen with score",
+  owner_seen: "Its owner was seen",
   min_score: "Least score",
   active: "In force",
   raised: "More urgent",
+  shadow: "Runs silently",
+  min_probability: "Least probability",
+  min_px: "Smallest person",
+  longest_s: "Longest touch",
+  settle_s: "Decided after",
+  repeat_s: "Not told again for",
   severity: "Severity chosen",
 };
 
@@ -188,7 +195,7 @@ const ASKS = {
   crossing: (p) => factValue("direction", p.direction),
   running: (p) => `from ${factValue("min_pace_bh_s", p.min_pace_bh_s)}`,
   wrong_way: (p) => `against ${p.line}`,
-  left_behind: (p) => `a bag with nobody within ${factValue("reach_bh", p.reach_bh)}`,
+  left_behind: (p) => `a bag without its people within ${factValue("reach_bh", p.reach_bh)}`,
 };
 
 /** A rule in force in plain words: "Gathering: at least 3 people for 6 s". */
