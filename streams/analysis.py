@@ -179,7 +179,7 @@ class Analysis:
         judgement = self._scene.judge(watched, pairs)
         self.counts.n_people = len(judgement.tracks)
         judged_at = self._desk.now()
-        self._history.add(frame.stamp, judgement.tracks)
+        self._history.add(frame.stamp, judgement.tracks, pairs)
         self._tell(judgement.alerts, judged_at)
         self._judged_s = self._linked_s = self._desk.monotonic()
         if (sight := self._eye.look(frame)) is not None:
