@@ -21,7 +21,7 @@ from uuid import UUID, uuid5
 import av
 
 from api.schemas import AlertIn, CameraState, Stages
-from benchmarks.tracks_file import Origin, TracksWriter, read_origin, read_tracks
+from streams.tracks_file import Origin, TracksWriter, read_origin, read_tracks
 from detector.errors import ConfigError, SourceUnreadable, StorageError
 from detector.scene import Judgement, Scene
 from detector.types import Alert
