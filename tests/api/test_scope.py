@@ -1,4 +1,7 @@
-"""Who may do what: every route, by role, on an own and on another's camera; what a scope hides; what its change ends."""
+"""Who may do what: every route, by role, on an own and on another's camera; what a scope hides; what its change ends.
+
+`pytest tests/api/test_scope.py -k roles -o log_cli=true -o log_cli_level=INFO -o log_cli_format='%(message)s'` shows the table.
+"""
 
 from __future__ import annotations
 
