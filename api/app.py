@@ -42,6 +42,7 @@ from api.routes import (
     people,
     session,
     stats,
+    what_if,
     worker,
 )
 from api.schemas import MediaKind
@@ -164,6 +165,7 @@ def create_app(
         audit.router,
         cameras.router,
         configurations.router,
+        what_if.router,
         feed.router,
         deletions.router,
         outbound.router,

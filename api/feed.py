@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import anyio
 from starlette.responses import Response
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 
 MAX_CATCH_UP = 1000  # changes; a listener that missed more is told to reload
 _CHECK_S = 5.0  # how often an open stream asks whether its session still stands
+
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,17 +187,17 @@ class FeedResponse(Response):
         if unchecked_s < _CHECK_S:
             return True
         try:
-            return await self._source.may_go_on()
+            return await _whole(self._source.may_go_on())
         except StorageError:
             return True  # a busy database does not end a stream; the next check decides
 
     async def _catch_up(self, write: Callable[[bytes], Awaitable[None]]) -> int:
         """Send what was missed; returns the newest change the listener now knows."""
-        head = await self._source.head()
+        head = await _whole(self._source.head())
         if self._last is None:
             await write(f"id: {head}\nevent: ready\ndata: {{}}\n\n".encode())
             return head
-        missed = await self._source.changes_after(self._last, MAX_CATCH_UP + 1)
+        missed = await _whole(self._source.changes_after(self._last, MAX_CATCH_UP + 1))
         if len(missed) > MAX_CATCH_UP or self._last > head:
             await write(f"id: {head}\nevent: reload\ndata: {{}}\n\n".encode())
             return head
@@ -202,6 +205,13 @@ class FeedResponse(Response):
             await write(encode(item).chunk)
         await write(b"event: ready\ndata: {}\n\n")
         return missed[-1].change if missed else self._last
+
+
+async def _whole(reading: Awaitable[_Read]) -> _Read:
+    """A read of the database, to its end though the listener has left: broken off, its connection and thread would stay."""
+    with anyio.CancelScope(shield=True):
+        found = await reading
+    return found
 
 
 async def _waiting(queue: asyncio.Queue[Message | None], tick_s: float) -> list[Message | None]:

@@ -89,12 +89,6 @@ class AskIn(Wire):
     answered: Annotated[dict[Slug, Version], Field(max_length=1000)]
 
 
-class OrdersOut(Wire):
-    """What a worker is asked to do."""
-
-    configurations: list[OrderOut]
-
-
 # ---------------------------------------------------------------- between console and service
 
 

@@ -30,11 +30,13 @@ from streams.drawn import Drawn
 from streams.evidence import NOT_STORED, Folder, OverlayHistory
 from streams.flow import Pipe
 from streams.frame import Frame
+from streams.kept_tracks import Keeper, TrackFolder
 from streams.learned import Learned
 from streams.outbox import Outbox
 from streams.reader import CameraHealth
 from streams.recorder import ClipRequest
 from streams.sight import Eye
+from streams.tracks_file import Origin
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +104,7 @@ class Desk:
     monotonic: Callable[[], float] = time.monotonic
     burst: Callable[[float], None] = lambda _: None  # asks the camera for more pictures until then
     learned: Path | None = None  # folder of what cameras learn of their views; None: nothing is kept
+    tracks: TrackFolder | None = None  # None: none are kept
 
 
 @dataclass(slots=True)
@@ -134,6 +137,7 @@ class Analysis:
         self._scene = Scene(camera.id, run.run_id, camera.build_rules(), calibration=camera.ground)
         self._learned = desk.learned and Learned(desk.learned, camera.id, self._scene, desk.monotonic)
         self._drawn = desk.learned and Drawn(desk.learned, camera)
+        self._keeper = desk.tracks and Keeper(desk.tracks, _origin(camera, run), desk.monotonic)
         self._health = health
         self._sentinel = Sentinel(run.run_id, camera.id, camera.blind)
         self._eye = Eye()
@@ -185,7 +189,9 @@ class Analysis:
         judgement = self._scene.judge(watched, pairs)
         self.counts.n_people = len(judgement.tracks)
         judged_at = self._desk.now()
-        self._history.add(frame.stamp, judgement.tracks)
+        self._history.add(frame.stamp, judgement.tracks, pairs)
+        if self._keeper:
+            self._keeper.add(frame.stamp, judgement.tracks)
         self._tell(judgement.alerts, judged_at)
         self._judged_s = self._linked_s = self._desk.monotonic()
         if (sight := self._eye.look(frame)) is not None:
@@ -224,6 +230,8 @@ class Analysis:
         self.counts.n_people = 0
         if self._learned:
             self._learned.save()
+        if self._keeper:
+            self._keeper.flush()
         self.store()
 
     def end(self, reason: str) -> None:
@@ -347,6 +355,12 @@ class Analysis:
             self._desk.outbox.put_missing(alert_id, kind, reason)
         else:
             self._desk.outbox.put_media(alert_id, kind, path)
+
+
+def _origin(camera: Camera, run: Run) -> Origin:
+    """What kept tracks are made of and by; `run` is the one in which their ids mean something."""
+    source = {"file": camera.id, "sha256": "", "run_id": str(run.run_id)}
+    return Origin(source, run.network, run.model_sha256, run.provider, 0, 0)
 
 
 def keep_s(camera: Camera) -> float:

@@ -56,6 +56,8 @@ class WorkerSection(Section):
     api_url: Annotated[str, Field(pattern=r"^https?://[^\s@]+$")] = "http://127.0.0.1:8000"
     token_file: Path | None = Field(default=None, strict=False)  # holds the worker's token and nothing else
     worker_id: Slug = "worker"
+    tracks_days: Annotated[float, Field(ge=0, le=90)] = 3.0  # kept to try other rules on; 0: none
+    tracks_max_mb: Annotated[int, Field(ge=1, le=1_000_000)] = 2000  # of all cameras; the oldest go first
     metrics_listen: Annotated[str, AfterValidator(_host_port)] = ""  # where Prometheus asks; "": nowhere
 
     def token(self, environ: Mapping[str, str] = os.environ) -> SecretStr:

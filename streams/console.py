@@ -2,7 +2,8 @@
 
 The file is the base. A version that the rulebook takes is kept on disk, so that a restart goes on with it while
 the service is away. One that it refuses changes nothing. A version that no longer fits a changed file gives way
-to the file. Owned by the thread that runs the worker; `told` is replaced whole, so any thread may read it.
+to the file. Owned by the thread that runs the worker; `told` and the site in force are replaced whole, so any
+thread may read them.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from api.schemas_configuration import Configuration, InForceIn, OrderOut
+from api.schemas_what_if import WhatIfOrder
 from detector.errors import ConfigError
 from streams.checked import section_of
 from streams.config import Camera, Site
+from streams.kept_tracks import TrackFolder
 from streams.places import PlacesSection, configuration_of, places_of, tables_of
 from streams.reader import one_line
 from streams.rulebook import kinds
+from streams.what_if import Trial
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +44,10 @@ class _Answer:
 class Console:
     """The versions of a site's cameras."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, state_dir: Path, tracks: TrackFolder) -> None:
         self.told: Mapping[str, InForceIn] = {}
-        self._folder = folder
+        self._folder, self._learned, self._tracks = state_dir / "console", state_dir / "learned", tracks
+        self._site: Site | None = None  # in force
         self._taken: dict[str, OrderOut | None] = {}  # None: none was ever taken
         self._answers: dict[str, _Answer] = {}
         self._rulebook = kinds()
@@ -79,8 +84,19 @@ class Console:
                 rulebook=self._rulebook,
             )
             cameras.append(camera)
+        self._site = site.with_cameras(tuple(cameras))
         self.told = told
-        return site.with_cameras(tuple(cameras))
+        return self._site
+
+    def trial(self, wanted: WhatIfOrder) -> Trial:
+        """What is to be tried on the tracks of a camera. Raises ConfigError. For any thread."""
+        cameras = self._site.cameras if self._site else ()
+        camera = next((one for one in cameras if one.id == wanted.camera_id), None)
+        if camera is None:
+            raise ConfigError("no such camera on this worker", where=wanted.camera_id)
+        rules = judged(camera, wanted.configuration).rules
+        places = (self._tracks, self._learned)
+        return Trial(camera.id, rules, camera.ground, *places, wanted.since, wanted.until)
 
     def _in_force(self, base: Camera) -> tuple[Camera, int]:
         if base.id not in self._taken:

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
@@ -32,7 +32,7 @@ from models.export import ensure_network
 from models.onnx import DetectorOptions, OnnxDetector
 from streams import allocator
 from streams.aftermath import last_sign, lock_of, settle, show_life
-from streams.analysis import Analysis, Desk, Run, keep_s
+from streams.analysis import Analysis, Desk, Run, keep_s, now_utc
 from streams.clips import check_encoder
 from streams.config import Camera, Site
 from streams.console import Console
@@ -41,6 +41,7 @@ from streams.evidence import Folder
 from streams.flow import Board, Pipe, Stage
 from streams.health import Census, Parts, Pulse, Watched
 from streams.inference import Inference, Orders
+from streams.kept_tracks import TrackFolder
 from streams.liaison import Liaison
 from streams.mainstream import MainStream
 from streams.metrics import MetricsPage, WorkerCollector, open_page
@@ -135,7 +136,14 @@ class Worker:
     ) -> None:
         self.died: list[tuple[str, BaseException]] = []
         self._site = site  # as its file says, without what the console made of it
-        self._console = Console(site.worker.state_dir / "console")
+        tracks = TrackFolder(
+            site.worker.state_dir / "tracks",
+            timedelta(days=site.worker.tracks_days),
+            site.worker.tracks_max_mb * 1_000_000,
+        )
+        tracks.prune(now_utc())
+        self._tracks = tracks if tracks.keep and not every_picture else None
+        self._console = Console(site.worker.state_dir, tracks)
         self._wishes: Pipe[OrderOut] = Pipe(_ORDERS)
         token = site.worker.token().get_secret_value()
         self._folder = Folder(site.worker.state_dir / "evidence")
@@ -271,7 +279,15 @@ class Worker:
         clock = replace(outside.clock, wait=partial(_wait_and_cut, outside.clock.wait, sink))
         reader = Reader(camera, self._board, sink, self._pulse.note, replace(outside, clock=clock))
         learned = self._site.worker.state_dir / "learned"
-        desk = Desk(self._outbox, self._folder, requests, self._abandon, burst=reader.burst, learned=learned)
+        desk = Desk(
+            self._outbox,
+            self._folder,
+            requests,
+            self._abandon,
+            burst=reader.burst,
+            learned=learned,
+            tracks=self._tracks,
+        )
         analysis = Analysis(camera, self._run, desk, lambda: reader.health)
         watched = Watched(camera, reader, analysis, recorder)
 

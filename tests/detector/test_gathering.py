@@ -251,6 +251,28 @@ def test_new_ids_all_at_once_and_a_moment_apart_leave_one_alert(
     assert len({a.alert_id for a in alerts}) == 1
 
 
+def test_a_gathering_goes_on_in_a_part_that_had_a_key_before() -> None:
+    """Of eight who stand together four are hidden; the others, who bear the key of their beginnings, are the same."""
+
+    def crowd(t: float) -> list[Person]:
+        people = [replace(p, x=p.x + (300 if t < 2 and p.id > 3 else 0)) for p in row_of(8, x=300, apart=40)]
+        return people[:4] if 12 <= t < 24 else people
+
+    alerts = play(crowd, 50)
+    assert [a.phase for a in alerts if a.phase is not Phase.UPDATED] == [Phase.OPENED, Phase.CLOSED]
+    assert (alerts[0].t < 8, alerts[-1].t > 49) == (True, True)
+
+
+def test_two_gatherings_that_part_from_one_are_two() -> None:
+    """When a gathering parts for good, its larger part goes on as it and the other is told as another."""
+
+    def crowd(t: float) -> list[Person]:
+        return [replace(p, x=p.x + (350 if t > 12 and p.id > 5 else 0)) for p in row_of(9, x=300, apart=40)]
+
+    alerts = [a for a in play(crowd, 40) if a.phase is Phase.OPENED]
+    assert [len(a.track_ids) for a in alerts] == [9, 4]
+
+
 def queue(*, serve_s: float, apart: float, n: int = 8, seed: int = 0) -> Crowd:
     """n people in a line; every `serve_s` the first leaves and all step up; another joins at its end."""
     random = np.random.default_rng(seed)
@@ -381,7 +403,7 @@ def test_reset_forgets_who_was_there() -> None:
     obs = observation(0.0, row_of(5))
     assert len(rule.step(View(obs, {1.0: Grouper().step(obs)}))) == 1
     rule.reset()
-    assert rule._watches == {}
+    assert rule._watches == []
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import timedelta
 
 import pytest
 from support.live_api import start_api
@@ -13,6 +14,7 @@ from support.site import RULE, ZONE, camera, gathering, make_site, write_network
 from api.schemas_configuration import AreaTable, Configuration, OrderOut
 from streams.config import load_site
 from streams.console import Console, judged
+from streams.kept_tracks import TrackFolder
 from streams.places import configuration_of
 
 SOON_S = 40.0
@@ -31,6 +33,10 @@ def film(tmp_path_factory):
 @pytest.fixture
 def site(tmp_path, film):
     return make_site(tmp_path, "http://127.0.0.1:9", camera("yard", film), camera("gate", film))
+
+
+def tracks(folder):
+    return TrackFolder(folder / "tracks", timedelta(days=1), 1_000_000)
 
 
 def order(version=1, **changes):
@@ -68,7 +74,7 @@ def test_every_key_of_a_rule_survives_the_way(tmp_path, film):
 
 def test_a_version_is_in_force_and_outlives_a_restart(site, tmp_path):
     """Taken: the camera looks at it, the hash of the configuration is another, and so after a restart alone."""
-    console = Console(tmp_path / "console")
+    console = Console(tmp_path, tracks(tmp_path))
     before = console.apply(site)
     assert before == site
     assert console.take(order(), site)
@@ -80,14 +86,14 @@ def test_a_version_is_in_force_and_outlives_a_restart(site, tmp_path):
     assert (console.told["yard"].version, console.told["yard"].answered) == (1, 1)
     assert console.told["yard"].base == configuration_of(site.cameras[0].places)
     assert not console.take(order(), site), "the same version again is nothing new"
-    again = Console(tmp_path / "console")
+    again = Console(tmp_path, tracks(tmp_path))
     assert again.apply(site) == after
     assert again.told == console.told
 
 
 def test_a_version_that_is_refused_changes_nothing_and_says_why(site, tmp_path):
     """The one before stays in force, and the answer names key, limit and value."""
-    console = Console(tmp_path / "console")
+    console = Console(tmp_path, tracks(tmp_path))
     console.take(order(), site)
     good = console.apply(site)
     bad = order(2, rules=[{"rule": "gathering", "zone": "lawn", "params": {"min_people": 99}}])
@@ -103,7 +109,7 @@ def test_a_version_that_is_refused_changes_nothing_and_says_why(site, tmp_path):
 
 def test_back_to_the_file(site, tmp_path):
     """A version without a configuration is the site file again."""
-    console = Console(tmp_path / "console")
+    console = Console(tmp_path, tracks(tmp_path))
     console.take(order(), site)
     assert console.take(OrderOut(camera_id="yard", version=2, configuration=None), site)
     assert console.apply(site) == site
@@ -112,7 +118,7 @@ def test_back_to_the_file(site, tmp_path):
 
 def test_a_file_that_the_version_does_not_fit_counts_alone(site, tmp_path, film):
     """A rate too low for the version's gaps: the file is in force, and the console is told why."""
-    console = Console(tmp_path / "console")
+    console = Console(tmp_path, tracks(tmp_path))
     console.take(order(), site)
     slow = make_site(tmp_path, "http://127.0.0.1:9", camera("yard", film, analyse_fps=0.5, rules=[]))
     assert console.apply(slow) == slow
@@ -124,12 +130,12 @@ def test_a_damaged_memory_leaves_the_file(site, tmp_path, caplog):
     """What cannot be read on disk is said, and the site file counts."""
     (tmp_path / "console").mkdir()
     (tmp_path / "console" / "yard.json").write_text("{")
-    assert Console(tmp_path / "console").apply(site) == site
+    assert Console(tmp_path, tracks(tmp_path)).apply(site) == site
     assert "cannot be read" in caplog.text
 
 
 def test_a_drawn_zone_is_what_the_running_rule_uses(tmp_path, film, network, monkeypatch):
-    """Over the real service: people outside the file's zone are told once the console's holds them; a wrong one is answered."""
+    """Over the real service: people outside the file's zone are told once the console's holds them; a wrong one is refused."""
     api = start_api(tmp_path)
     monkeypatch.setenv("WATCHPOST_TOKEN", api.token)
     monkeypatch.setenv("WATCHPOST_NETWORKS", str(network))
