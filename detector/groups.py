@@ -27,7 +27,7 @@ from scipy.optimize import linear_sum_assignment
 
 from detector.calibration import BODY_M
 from detector.errors import check_range
-from detector.types import F64, I64, Mask, Observation
+from detector.types import F32, F64, I64, Mask, Observation
 
 _NEAR_SCORE = 0.05  # a group of new ids in the place of a lost one: less than any shared member
 
@@ -202,13 +202,20 @@ class Grouper:
                     if 2 * shared >= min(len(ids), size):
                         score[i, j] = shared / (len(ids) + size - shared)
             if lost and not score[i].any():
-                centre = obs.feet[rows].mean(axis=0).tolist()
                 for j, known in lost:
-                    if math.dist(centre, known.centroid) <= self._params.link_bh * known.body_px:
+                    if self._stands_where(obs.feet[rows], known):
                         score[i, j] = _NEAR_SCORE
         mine, theirs = linear_sum_assignment(score, maximize=True)
         pairs = zip(mine.tolist(), theirs.tolist(), strict=True)
         return {i: self._known[j] for i, j in pairs if score[i, j] > 0}
+
+    def _stands_where(self, feet: F32, known: _Known) -> bool:
+        """Say whether people stand where a group was, as a whole or half of them where its members did."""
+        if math.dist(feet.mean(axis=0).tolist(), known.centroid) <= self._params.link_bh * known.body_px:
+            return True
+        places = np.array([member.foot for member in known.members.values()])
+        apart = np.hypot(*(feet[:, None] - places[None]).transpose(2, 0, 1)).min(axis=1)
+        return 2 * int(np.count_nonzero(apart <= self._params.heir_bh * known.body_px)) >= len(feet)
 
     def _people(self, known: _Known, crowd: _Crowd, t: float, here: set[int]) -> tuple[int, ...]:
         """Give who each member is: a new id where another was just lost is the same person."""
