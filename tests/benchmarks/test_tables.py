@@ -91,9 +91,10 @@ def write_gatherings(folder: Path) -> None:
 def test_pairs_are_measured_beside_nearness(tmp_path: Path) -> None:
     """Who walks side by side is a pair; who crosses is none; both peers stand beside."""
     write_walkers(tmp_path / "set" / "datasets" / "ETH" / "seq_a")
-    (figure,) = measure(tmp_path).figures
+    figure, told = measure(tmp_path).figures
     assert (figure.name, figure.value, figure.n) == ("pairs.seq_a.f1", 1.0, 1)
     assert set(figure.peers) == {"nearness", "nearness_and_speed"}
+    assert (told.name, told.value, told.peers) == ("pairs.seq_a.gathering_alerts", 0, {"head_count": 0})
 
 
 def test_standing_groups_are_measured_at_both_tolerances(tmp_path: Path) -> None:
