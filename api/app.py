@@ -31,6 +31,7 @@ from api.routes import (
     audit,
     bundle,
     cameras,
+    configurations,
     console,
     deletions,
     feed,
@@ -41,6 +42,7 @@ from api.routes import (
     people,
     session,
     stats,
+    what_if,
     worker,
 )
 from api.schemas import MediaKind
@@ -161,6 +163,8 @@ def create_app(
         people.tokens_router,
         audit.router,
         cameras.router,
+        configurations.router,
+        what_if.router,
         feed.router,
         deletions.router,
         outbound.router,

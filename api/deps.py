@@ -20,6 +20,7 @@ from api.retention import Retention
 from api.schemas import Slug
 from api.settings import Settings
 from api.signing import SigningKey
+from api.what_if import WhatIfs
 from api.workers import Workers
 
 SESSION_COOKIE = "watchpost_session"
@@ -44,9 +45,10 @@ class Service:
     reach: Reach
     signing: SigningKey
     workers: Workers = field(default_factory=Workers)
+    what_ifs: WhatIfs = field(default_factory=WhatIfs)
 
 
-def get_service(request: Request) -> Service:
+async def get_service(request: Request) -> Service:  # async: any other dependency costs a turn of a thread
     """The service that this request came to."""
     service: Service = request.app.state.service
     return service

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import anyio
 from starlette.responses import Response
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 
 MAX_CATCH_UP = 1000  # changes; a listener that missed more is told to reload
 _CHECK_S = 5.0  # how often an open stream asks whether its session still stands
+
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,39 +159,45 @@ class FeedResponse(Response):
         spoke = checked = loop.time()
         tick_s = min(_CHECK_S, self._feed.ping_s)
         while True:
-            try:
-                message = await asyncio.wait_for(listener.queue.get(), tick_s)
-            except TimeoutError:
-                message = Message(None, b"")
-            if message is None or not await self._allowed(loop.time() - checked):
+            messages = await _waiting(listener.queue, tick_s)
+            if None in messages or not await self._allowed(loop.time() - checked):
                 break
             if loop.time() - checked >= _CHECK_S:
                 checked = loop.time()
-            if message.camera_id and not self._source.sees(message.camera_id):
-                message = Message(None, b"")
-            if not message.chunk and loop.time() - spoke >= self._feed.ping_s:
-                message = Message(None, b": ping\n\n")
-            if message.chunk and (message.change is None or message.change > seen):
-                seen = message.change or seen
-                await write(message.chunk)
+            chunk, seen = self._fresh(messages, seen)
+            if not chunk and loop.time() - spoke >= self._feed.ping_s:
+                chunk = b": ping\n\n"
+            if chunk:
+                await write(chunk)
                 spoke = loop.time()
         await write(b"", more=False)
+
+    def _fresh(self, messages: Sequence[Message | None], seen: int) -> tuple[bytes, int]:
+        """What of these this listener may see and has not seen, as one piece; and the newest change it knows then."""
+        chunks = []
+        for message in messages:
+            if message is None or (message.camera_id and not self._source.sees(message.camera_id)):
+                continue
+            if message.change is None or message.change > seen:
+                seen = message.change or seen
+                chunks.append(message.chunk)
+        return b"".join(chunks), seen
 
     async def _allowed(self, unchecked_s: float) -> bool:
         if unchecked_s < _CHECK_S:
             return True
         try:
-            return await self._source.may_go_on()
+            return await _whole(self._source.may_go_on())
         except StorageError:
             return True  # a busy database does not end a stream; the next check decides
 
     async def _catch_up(self, write: Callable[[bytes], Awaitable[None]]) -> int:
         """Send what was missed; returns the newest change the listener now knows."""
-        head = await self._source.head()
+        head = await _whole(self._source.head())
         if self._last is None:
             await write(f"id: {head}\nevent: ready\ndata: {{}}\n\n".encode())
             return head
-        missed = await self._source.changes_after(self._last, MAX_CATCH_UP + 1)
+        missed = await _whole(self._source.changes_after(self._last, MAX_CATCH_UP + 1))
         if len(missed) > MAX_CATCH_UP or self._last > head:
             await write(f"id: {head}\nevent: reload\ndata: {{}}\n\n".encode())
             return head
@@ -196,6 +205,27 @@ class FeedResponse(Response):
             await write(encode(item).chunk)
         await write(b"event: ready\ndata: {}\n\n")
         return missed[-1].change if missed else self._last
+
+
+async def _whole(reading: Awaitable[_Read]) -> _Read:
+    """A read of the database, to its end though the listener has left: broken off, its connection and thread would stay."""
+    with anyio.CancelScope(shield=True):
+        found = await reading
+    return found
+
+
+async def _waiting(queue: asyncio.Queue[Message | None], tick_s: float) -> list[Message | None]:
+    """All that waits for a listener, as soon as something does; nothing after a tick.
+
+    Many changes at once are one write to each of many listeners.
+    """
+    try:
+        messages = [await asyncio.wait_for(queue.get(), tick_s)]
+    except TimeoutError:
+        return []
+    while not queue.empty():
+        messages.append(queue.get_nowait())
+    return messages
 
 
 async def _disconnected(receive: Receive) -> None:

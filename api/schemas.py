@@ -207,14 +207,15 @@ class MediaKind(StrEnum):
 
 
 class OverlayFrame(Wire):
-    """The boxes of one analysed picture."""
+    """The boxes of one analysed picture, and the skeletons of its close pairs."""
 
     t: float  # stream seconds
     boxes: list[tuple[int, float, float, float, float]]  # track id, x0 y0 x1 y1 px
+    skeletons: list[tuple[int, list[float]]] = []  # track id, 17 x (x px, y px, confidence), COCO order
 
 
 class OverlayDoc(Wire):
-    """Track boxes over a clip's time, drawn by the console and never burned in."""
+    """Track boxes and skeletons over a clip's time, drawn by the console and never burned in."""
 
     width: int
     height: int

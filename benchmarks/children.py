@@ -19,6 +19,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
+from pydantic import SecretStr
+
 from api.auth import create_worker_token
 from api.db.store import open_store
 from api.settings import Settings
@@ -105,19 +107,27 @@ class Child:
 class House:
     """A service with an empty database and a worker with a site file, in one folder. Use as a context manager."""
 
-    def __init__(self, folder: Path, stop: threading.Event, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        stop: threading.Event,
+        env: Mapping[str, str] | None = None,
+        database_url: SecretStr | None = None,
+    ) -> None:
         self.folder = folder
-        self.settings = Settings(data_dir=folder / "service", database_url=None)
+        self.settings = Settings(data_dir=folder / "service", database_url=database_url)
         self.state_dir = folder / "state"
         self._stop, self._ends = stop, ExitStack()
         logs = folder / "logs"
         logs.mkdir(parents=True)
-        self._port, self._site = _free_port(), folder / "site.toml"
+        self.port, self._site = _free_port(), folder / "site.toml"
         cli = [sys.executable, "-m", "watchpost"]
-        serve = ["serve", "--port", str(self._port), "--data-dir", str(self.settings.data_dir)]
+        serve = ["serve", "--port", str(self.port), "--data-dir", str(self.settings.data_dir)]
+        self.token = asyncio.run(self._token())
         told = {
             **(env or {}),
-            "WATCHPOST_TOKEN": asyncio.run(self._token()),
+            **({"WATCHPOST_DATABASE_URL": database_url.get_secret_value()} if database_url else {}),
+            "WATCHPOST_TOKEN": self.token,
             "COLUMNS": "400",  # a log line is one line
             "TERM": "dumb",
         }
@@ -134,7 +144,7 @@ class House:
 
     def write_site(self, detector: Table, cameras: Sequence[Table]) -> None:
         """Write the worker's site file, for its next life."""
-        worker = {"state_dir": str(self.state_dir), "api_url": f"http://127.0.0.1:{self._port}"}
+        worker = {"state_dir": str(self.state_dir), "api_url": f"http://127.0.0.1:{self.port}"}
         write_site(self._site, worker, detector, cameras)
 
     @property

@@ -22,7 +22,6 @@ from uuid import UUID, uuid5
 import av
 
 from api.schemas import AlertIn, CameraState, Stages
-from benchmarks.tracks_file import Origin, TracksWriter, read_origin, read_tracks
 from detector.errors import ConfigError, SourceUnreadable, StorageError
 from detector.rules.handoff import NAME as HANDOFF
 from detector.rules.left_behind import LeftBehind
@@ -37,6 +36,7 @@ from streams.inference import Detector
 from streams.pairlook import PairLooker
 from streams.reader import CameraHealth, Outside, Reader
 from streams.source import Clock, VideoPacket, address_of
+from streams.tracks_file import Origin, TracksWriter, read_origin, read_tracks
 from streams.worker import build_detector
 
 ORIGIN = datetime(1970, 1, 1, tzinfo=UTC)

@@ -21,7 +21,7 @@ from uuid import UUID
 from api.schemas import AlertIn, CameraState, MediaKind, Provenance, Stages
 from detector.errors import StorageError
 from detector.pairs import PairSight
-from detector.rules.blind import Kind, Link, Sentinel
+from detector.rules.blind import Kind, Link, Sentinel, Sight
 from detector.scene import Scene, Watched
 from detector.types import Alert, Detections, Phase, Stamp
 from streams.aftermath import Follows
@@ -30,11 +30,13 @@ from streams.drawn import Drawn
 from streams.evidence import NOT_STORED, Folder, OverlayHistory
 from streams.flow import Pipe
 from streams.frame import Frame
+from streams.kept_tracks import Keeper, TrackFolder
 from streams.learned import Learned
 from streams.outbox import Outbox
 from streams.reader import CameraHealth
 from streams.recorder import ClipRequest
 from streams.sight import Eye
+from streams.tracks_file import Origin
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +103,7 @@ class Desk:
     monotonic: Callable[[], float] = time.monotonic
     burst: Callable[[float], None] = lambda _: None  # asks the camera for more pictures until then
     learned: Path | None = None  # folder of what cameras learn of their views; None: nothing is kept
+    tracks: TrackFolder | None = None  # None: none are kept
 
 
 @dataclass(slots=True)
@@ -133,9 +136,11 @@ class Analysis:
         self._scene = Scene(camera.id, run.run_id, camera.build_rules(), calibration=camera.ground)
         self._learned = desk.learned and Learned(desk.learned, camera.id, self._scene, desk.monotonic)
         self._drawn = desk.learned and Drawn(desk.learned, camera)
+        self._keeper = desk.tracks and Keeper(desk.tracks, _origin(camera, run), desk.monotonic)
         self._health = health
         self._sentinel = Sentinel(run.run_id, camera.id, camera.blind)
         self._eye = Eye()
+        self._sight: Sight | None = None  # of the newest look; None: that is too long ago
         # When this camera was last judged, last had a stream, and was last looked at: monotonic seconds.
         self._started_s = self._judged_s = self._linked_s = self._looked_s = desk.monotonic()
         self._history = OverlayHistory(keep_s(camera))
@@ -178,10 +183,13 @@ class Analysis:
         judgement = self._scene.judge(watched, pairs)
         self.counts.n_people = len(judgement.tracks)
         judged_at = self._desk.now()
-        self._history.add(frame.stamp, judgement.tracks)
+        self._history.add(frame.stamp, judgement.tracks, pairs)
+        if self._keeper:
+            self._keeper.add(frame.stamp, judgement.tracks)
         self._tell(judgement.alerts, judged_at)
         self._judged_s = self._linked_s = self._desk.monotonic()
         if (sight := self._eye.look(frame)) is not None:
+            self._sight = sight
             self._tell(self._sentinel.step(frame.stamp, Link(), sight), judged_at)
             found = self._sentinel.found
             self._eye.learn(clear=found in (None, *_UNKNOWN_VIEW), usual=found is None)
@@ -202,7 +210,10 @@ class Analysis:
         self._looked_s = now_s
         usual_s = 2.0 / self._camera.analyse_fps
         link = Link(offline_s=now_s - self._linked_s, unjudged_s=max(0.0, now_s - self._judged_s - usual_s))
-        self._tell(self._sentinel.step(self._stamp(), link, None), self._desk.now())
+        if health.state is not CameraState.ONLINE or link.unjudged_s > self._camera.blind.hold_s / 2:
+            self._sight = None
+        # Of a camera that is judged seldom: what it showed last is true until its next picture.
+        self._tell(self._sentinel.step(self._stamp(), link, self._sight), self._desk.now())
         if health.state is not CameraState.ONLINE:
             self._finish_overlays(None, 0.0)  # there is no more to come for them
 
@@ -213,6 +224,8 @@ class Analysis:
         self.counts.n_people = 0
         if self._learned:
             self._learned.save()
+        if self._keeper:
+            self._keeper.flush()
         self.store()
 
     def end(self, reason: str) -> None:
@@ -336,6 +349,12 @@ class Analysis:
             self._desk.outbox.put_missing(alert_id, kind, reason)
         else:
             self._desk.outbox.put_media(alert_id, kind, path)
+
+
+def _origin(camera: Camera, run: Run) -> Origin:
+    """What kept tracks are made of and by; `run` is the one in which their ids mean something."""
+    source = {"file": camera.id, "sha256": "", "run_id": str(run.run_id)}
+    return Origin(source, run.network, run.model_sha256, run.provider, 0, 0)
 
 
 def keep_s(camera: Camera) -> float:

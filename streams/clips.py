@@ -15,6 +15,7 @@ from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from typing import TypeAlias, cast
+from weakref import finalize
 
 import av
 import numpy as np
@@ -62,6 +63,9 @@ class Codec:
         self.container = "mp4" if self.playable else _container_for(template)
         # The header of a file that is never written is a copy of the stream's parameters of our own.
         self._copy = av.open(io.BytesIO(), "w", format=self.container)
+        # PyAV's container and stream hold each other; only closing parts them. Left to the garbage collector, which
+        # seldom looks at what has lived for a while, each reconnection would leave 60 kB behind for hours.
+        finalize(self, self._copy.close)
         self._stream = self._copy.add_stream_from_template(template, opaque=True)
 
     def add_to(self, container: OutputContainer) -> VideoStream:

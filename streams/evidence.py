@@ -13,7 +13,7 @@ import io
 import os
 import shutil
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,9 @@ from PIL import Image
 
 from api.schemas import MediaKind, OverlayDoc, OverlayFrame
 from detector.errors import StorageError
-from detector.types import Stamp, Tracks
+from detector.pairs import PairSight
+from detector.skeletons import MIN_SEEN
+from detector.types import F32, Stamp, Tracks
 from streams.frame import Frame
 
 TILE_PX = 640  # longest side of the picture on a camera's tile
@@ -135,8 +137,8 @@ class OverlayHistory:
         self._seen: deque[_Seen] = deque()
         self._size = (0, 0)
 
-    def add(self, stamp: Stamp, tracks: Tracks) -> None:
-        """Note the boxes of one analysed picture, within it and to a tenth of a pixel."""
+    def add(self, stamp: Stamp, tracks: Tracks, pairs: Sequence[PairSight] = ()) -> None:
+        """Note the boxes of one analysed picture, within it and to a tenth of a pixel, and its skeletons."""
         if self._seen and self._seen[-1].epoch != stamp.epoch and self._size != (stamp.width, stamp.height):
             self._seen.clear()  # boxes of another picture size mean nothing in this one
         self._size = (stamp.width, stamp.height)
@@ -146,7 +148,9 @@ class OverlayHistory:
             (track_id, round(x0, 1), round(y0, 1), round(x1, 1), round(y1, 1))
             for track_id, (x0, y0, x1, y1) in zip(tracks.ids.tolist(), inside.tolist(), strict=True)
         ]
-        frame = OverlayFrame.model_construct(t=round(stamp.t, 3), boxes=boxes)  # our own numbers: no check
+        frame = OverlayFrame.model_construct(  # our own numbers: no check
+            t=round(stamp.t, 3), boxes=boxes, skeletons=list(_skeletons(pairs))
+        )
         self._seen.append(_Seen(stamp.epoch, frame))
         while self._seen[0].frame.t < stamp.t - self._keep_s:
             self._seen.popleft()
@@ -158,3 +162,14 @@ class OverlayHistory:
 
     def __len__(self) -> int:
         return len(self._seen)
+
+
+def _skeletons(pairs: Sequence[PairSight]) -> Iterator[tuple[int, list[float]]]:
+    """Each person's skeleton once, though several pairs hold it; those of whom nothing was seen have none."""
+    known: dict[int, F32] = {}
+    for sight in pairs:
+        for track_id, skeleton in zip(sight.pair.track_ids, sight.skeletons, strict=True):
+            if track_id not in known and (skeleton[:, 2] >= MIN_SEEN).any():
+                known[track_id] = skeleton
+    for track_id in sorted(known):
+        yield track_id, [round(value, 2) for value in known[track_id].ravel().tolist()]

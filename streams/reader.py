@@ -152,6 +152,9 @@ class Reader:
                 try:
                     self._attempt(stop)
                 except SourceError as error:
+                    # Its frames hold the connection, and one of them the error itself: a circle, which only the
+                    # garbage collector would free.
+                    error.__traceback__ = None
                     if not self._go_on_after(error, stop):
                         return
         finally:

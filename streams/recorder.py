@@ -129,7 +129,12 @@ class Cut:
 
 
 class Recorder:
-    """A camera's `PacketSink`; lives in the reader's thread. Requests come by a pipe, cuts leave by one."""
+    """A camera's `PacketSink`; lives in the reader's thread. Requests come by a pipe, cuts leave by one.
+
+    While the writer is behind, clips wait here as requests: a reader never waits for another camera's clip. The
+    ring runs on meanwhile, so one that waits for long may begin late, and says so. The reader of a file that is
+    read as fast as it goes does wait (`patient`).
+    """
 
     def __init__(
         self,
@@ -138,9 +143,11 @@ class Recorder:
         cuts: Pipe[Cut],
         abandon: threading.Event,
         camera_id: str,
+        *,
+        patient: bool = False,
     ) -> None:
         self._ring, self._requests, self._cuts, self._abandon = ring, requests, cuts, abandon
-        self._camera_id = camera_id
+        self._camera_id, self._patient = camera_id, patient
         self._pending: list[ClipRequest] = []
         self._epoch: int | None = None  # None: no stretch is running, so nothing more will come
 
@@ -168,12 +175,14 @@ class Recorder:
         self._ring.add(Kept(bytes(packet), t, lag_s, keyframe))
 
     def tick(self) -> None:
-        """Cut what is complete: its end has come, or its stretch is over."""
+        """Cut what is complete (its end has come, or its stretch is over), as far as the writer takes it."""
         while len(self._requests) and (request := self._requests.get(0.0)) is not None:
             self._pending.append(request)
         for request in list(self._pending):
+            if self._cuts.full and not self._patient:
+                return
             if request.epoch != self._epoch or self._ring.newest_t >= request.until_t:
-                self._cut(request)
+                self._cut(request, wait=self._patient)
 
     def end(self) -> None:
         """The stretch is over: cut all that waits with what is there."""
@@ -181,21 +190,22 @@ class Recorder:
         self.tick()
 
     def serve(self) -> None:
-        """After the last stretch: cut for alerts that come late, until no more can come."""
-        while not self._requests.done and not self._abandon.is_set():
-            if (request := self._requests.get(0.2)) is not None:
-                self._cut(request)
+        """After the last stretch: cut for alerts that come late, until no more can come. Waits for the writer."""
+        while (self._pending or not self._requests.done) and not self._abandon.is_set():
+            if not self._pending and (request := self._requests.get(0.2)) is not None:
+                self._pending.append(request)
+            for request in list(self._pending):
+                self._cut(request, wait=True)
 
     @property
     def n_waiting(self) -> int:
         """Clips asked for and not yet cut; may be read from any thread."""
         return len(self._requests) + len(self._pending)
 
-    def _cut(self, request: ClipRequest) -> None:
-        if request in self._pending:
+    def _cut(self, request: ClipRequest, *, wait: bool) -> None:
+        cut = Cut(request, self._ring.cut(request.epoch, request.from_t, request.until_t))
+        if self._cuts.put(cut, self._abandon) if wait else self._cuts.offer(cut):
             self._pending.remove(request)
-        found = self._ring.cut(request.epoch, request.from_t, request.until_t)
-        self._cuts.put(Cut(request, found), self._abandon)
 
 
 class ClipWriter:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+from api.schemas_configuration import RuleKind
 from detector.errors import ConfigError
 from detector.lines import Line
 from detector.rules.base import Rule
@@ -52,6 +53,19 @@ RULES: Mapping[str, Entry] = {
         CrossingParams, lambda params, _, line: Crossing(params, line), in_zone=False, at_line=True
     ),
 }
+
+
+def kinds() -> list[RuleKind]:
+    """The rules and their parameters as they are when nothing is chosen, for who edits them."""
+    return [
+        RuleKind(
+            rule=name,
+            in_zone=entry.in_zone,
+            at_line=entry.at_line,
+            params={one.name: one.default for one in fields(entry.params)},
+        )
+        for name, entry in RULES.items()
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ from detector.types import Phase, Severity
 
 Cameras = frozenset[str] | None  # None: all
 _BATCH = 256  # phases in one commit
-PAGE_LIMIT = 200
+PAGE_LIMIT, SPAN_LIMIT = 200, 1000
 
 
 _NO_LIMITS = Limits()
@@ -71,6 +71,15 @@ class AlertFilter:
     verdict: str | None = None
     suppressed: str = "no"  # "no", "only" or "any"
     cameras: Cameras = None  # the only ones that may be shown
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The alerts that a camera opened in a time, suppressed ones too."""
+
+    camera_id: str
+    since: datetime
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +242,16 @@ class AlertStore:
             items = await self._outs(connection, rows[:limit])
         after = encode(rows[limit - 1]["arrival"]) if len(rows) > limit else None
         return AlertPage(items=items, next=after)
+
+    async def opened_in(self, span: Span) -> list[AlertOut]:
+        """The newest SPAN_LIMIT alerts of a span, oldest first. Raises StorageError."""
+        mine = (tb.alerts.c.camera_id == span.camera_id) & tb.alerts.c.opened_at.between(
+            span.since, span.until
+        )
+        query = alerts_select().where(mine).order_by(tb.alerts.c.opened_at.desc()).limit(SPAN_LIMIT)
+        async with self._db.reading() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+            return await self._outs(connection, rows[::-1])
 
     async def is_of(self, alert_id: UUID, cameras: Cameras) -> bool:
         """Whether there is such an alert of one of these cameras. Raises StorageError."""

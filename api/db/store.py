@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from api.db.alerts import AlertStore
 from api.db.audit import AuditLog
 from api.db.cameras import CameraStore
+from api.db.configurations import ConfigurationStore
 from api.db.handovers import HandoverStore
 from api.db.life import LifeStore
 from api.db.outbound import OutboundStore
@@ -46,6 +47,7 @@ class Store:
     audit: AuditLog
     outbound: OutboundStore
     stats: StatsStore
+    configurations: ConfigurationStore
 
 
 @asynccontextmanager
@@ -71,6 +73,7 @@ async def open_store(
             audit,
             OutboundStore(database, audit, clock),
             StatsStore(database, clock),
+            ConfigurationStore(database, audit, clock),
         )
     finally:
         await database.close()

@@ -308,3 +308,24 @@ outbound_log = Table(
     Column("took_ms", Integer, nullable=False),
     Index("ix_outbound_log_target_id_id", "target_id", "id"),
 )
+
+configurations = (
+    Table(  # what is looked at in a camera's picture, as people made it; a version is never changed
+        "configurations",
+        metadata,
+        Column("camera_id", ForeignKey("cameras.camera_id"), primary_key=True),
+        Column("version", Integer, primary_key=True, autoincrement=False),  # from 1
+        Column("content", JSON(none_as_null=True)),  # null: the worker's site file alone
+        Column("note", String(2000), nullable=False),
+        Column("by", String(64), nullable=False),
+        Column("at", UtcDateTime, nullable=False),
+    )
+)
+
+in_force = Table(  # what the worker of a camera says of its configuration
+    "in_force",
+    metadata,
+    Column("camera_id", ForeignKey("cameras.camera_id"), primary_key=True),
+    Column("told", JSON, nullable=False),  # InForceIn
+    Column("at", UtcDateTime, nullable=False),
+)

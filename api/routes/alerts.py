@@ -24,7 +24,7 @@ Suppressed = Literal["no", "only", "any"]
 VerdictFilter = Literal["none"] | Verdict
 
 
-def _filter(
+async def _filter(
     session: PersonDep,
     camera_id: Slug | None = None,
     rule: Slug | None = None,

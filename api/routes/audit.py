@@ -18,7 +18,7 @@ Word = Annotated[str | None, Query(max_length=200)]
 Moment = Annotated[AwareDatetime | None, Query()]
 
 
-def _filter(
+async def _filter(
     who: Word = None, what: What | None = None, about: Word = None, since: Moment = None, until: Moment = None
 ) -> AuditFilter:
     return AuditFilter(who=who, what=what, about=about, since=since, until=until)

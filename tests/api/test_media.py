@@ -90,7 +90,7 @@ async def test_evidence_goes_in_and_comes_out(api: Api) -> None:
     ],
 )
 async def test_ranges(api: Api, asked: str | None, code: int, told: str | None, body: bytes | None) -> None:
-    """A browser can seek: 206 with the right piece, 416 past the end; HEAD tells the same without a body."""
+    """A browser can seek: 206 with the right piece, 416 past the end; HEAD tells the same without a body. (API-04)"""
     await api.send()
     await _put(api)
     reader = await api.log_in()
@@ -103,6 +103,8 @@ async def test_ranges(api: Api, asked: str | None, code: int, told: str | None, 
             assert answer.content == (body if method == "GET" else b"")
             assert int(answer.headers["content-length"]) == len(body)
             assert answer.headers["accept-ranges"] == "bytes"
+            assert answer.headers["content-type"] == "video/mp4"
+            assert {"etag", "last-modified"} <= answer.headers.keys()
 
 
 async def test_an_unchanged_file_is_not_sent_again(api: Api) -> None:

@@ -1,4 +1,7 @@
-"""Who may do what: every route, by role, on an own and on another's camera; what a scope hides; what its change ends."""
+"""Who may do what: every route, by role, on an own and on another's camera; what a scope hides; what its change ends.
+
+`pytest tests/api/test_scope.py -k roles -o log_cli=true -o log_cli_level=INFO -o log_cli_format='%(message)s'` shows the table.
+"""
 
 from __future__ import annotations
 
@@ -107,6 +110,9 @@ ROUTES: list[tuple[str, str, Any, str]] = [  # method, path, body, who may: view
     ("GET", "/outbound", None, "admin"),
     ("GET", "/cameras/{camera}/picture", None, "viewer"),
     ("HEAD", "/cameras/{camera}/picture", None, "viewer"),
+    ("GET", "/cameras/{camera}/configuration", None, "viewer"),
+    ("PUT", "/cameras/{camera}/configuration", {"based_on": 0, "configuration": None}, "admin"),
+    ("POST", "/cameras/{camera}/what-if", {}, "admin"),
     ("POST", "/alerts/{alert}/claim", {"take_over": True}, "operator"),
     ("POST", "/alerts/{alert}/notes", {"note": "a"}, "operator"),
     ("PUT", "/alerts/{alert}/hold", None, "operator"),
@@ -188,7 +194,7 @@ async def test_the_matrix_of_routes_roles_and_cameras(api: Api) -> None:
                     wanted = {404}
                 else:
                     wanted = {200, 201, 204, 409} | (
-                        {404, 422} if "nobody" in path or "outbound" in path else set()
+                        {404, 422} if "nobody" in path or "outbound" in path or "what-if" in path else set()
                     )
                 assert answer.status_code in wanted, f"{method} {url} as {name}: {answer.status_code}"
             shown.append("/".join(map(str, codes)))

@@ -113,6 +113,9 @@ class Worker:
         headers = {"Content-Type": "image/jpeg"}
         self._http.put(f"/cameras/{camera_id}/picture", content=picture, headers=headers).raise_for_status()
 
+    def put(self, path: str, body: dict[str, Any]) -> None:
+        self._http.put(path, json=body).raise_for_status()
+
     def send_pulse(self, camera_id: str = "lawn", **changes: Any) -> None:
         state = {"camera_id": camera_id, "state": "online", "reason": "", "coverage": 0.97, "n_people": 4}
         counts = {"n_decoded": 100, "n_analysed": 50, "n_dropped": 0}

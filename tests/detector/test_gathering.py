@@ -8,7 +8,7 @@ from uuid import UUID
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.people import HEIGHT, WIDTH, Person, circle_of, observation, row_of
 
@@ -228,6 +228,8 @@ def test_merging_and_parting_for_a_moment_keeps_one_incident_each() -> None:
     breaks=st.lists(st.floats(1, 40), max_size=4),
     parted=st.tuples(st.floats(8, 30), st.floats(0.5, 4)),
 )
+@example(seed=1, breaks=[11.75], parted=(11.5, 1.0))  # new ids while they are parted
+@example(seed=0, breaks=[10.0], parted=(8.0, 1.0))  # new ids at the moment of coming together again
 def test_new_ids_all_at_once_and_a_moment_apart_leave_one_alert(
     seed: int, breaks: list[float], parted: tuple[float, float]
 ) -> None:

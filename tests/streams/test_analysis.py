@@ -317,10 +317,12 @@ class Watched:
         desk = replace(desk, now=lambda: START + timedelta(seconds=self.s - 100), monotonic=lambda: self.s)
         self.analysis = Analysis(site_camera, RUN, desk, lambda: CameraHealth("yard", self.state))
 
-    def pictures(self, seconds, shade=None):
-        for _ in range(round(seconds * 5)):
+    def pictures(self, seconds, shade=None, every=1):
+        """Five times a second a look at the camera; at every so many of them a picture."""
+        for n in range(round(seconds * 5)):
             t = round(self.s - 100, 1)
-            self.analysis.step(frame(t, shade=int(t * 5) % 200 if shade is None else shade), NOBODY)
+            if n % every == 0:
+                self.analysis.step(frame(t, shade=int(t * 5) % 200 if shade is None else shade), NOBODY)
             self.analysis.watch()
             self.s += 0.2
 
@@ -387,6 +389,26 @@ def test_a_dark_picture_is_told_and_stays_told_over_a_lost_stream(site_camera, d
     it.analysis.end("service stopped")
     [closed] = alerts(rows(outbox))
     assert (closed.alert_id, closed.facts["end_reason"]) == (opened.alert_id, "service stopped")
+
+
+@pytest.mark.parametrize("every_s", [4, 8])
+def test_a_camera_that_is_judged_seldom_is_told_blind_too(site_camera, desk, outbox, every_s):
+    """With a picture in some seconds, longer apart than an incident may pause: dark is told, and when it is over."""
+    it = Watched(replace(site_camera, analyse_fps=1 / every_s), desk)
+    it.pictures(40, shade=3, every=5 * every_s)
+    [opened] = alerts(rows(outbox))
+    assert (opened.facts["kind"], opened.phase) == ("dark", Phase.OPENED)
+    it.pictures(40, every=5 * every_s)
+    [closed] = alerts(rows(outbox))
+    assert (closed.alert_id, closed.facts["end_reason"]) == (opened.alert_id, "view as usual")
+
+
+def test_what_was_seen_before_a_loss_is_not_told_of_what_comes_after(site_camera, desk, outbox):
+    """Dark for less than the hold time, then gone: only the loss is told."""
+    it = Watched(site_camera, desk)
+    it.pictures(5, shade=3)
+    it.silence(25, CameraState.OFFLINE)
+    assert [alert.facts["kind"] for alert in alerts(rows(outbox))] == ["offline"]
 
 
 def test_what_a_view_taught_is_kept_when_the_camera_goes(site_camera, desk, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
@@ -21,7 +22,7 @@ from benchmarks.rtsp import GstServer, faketime_library, missing, silent_camera
 from detector.errors import SourceUnreachable, SourceUnreadable, Trouble
 from streams.config import Camera
 from streams.reader import STOPPED, Limits, Outside
-from streams.source import Address, Clock, Source, VideoPacket, address_of, open_source
+from streams.source import Address, Clock, Feed, Source, VideoPacket, address_of, open_source
 
 WHY_NOT = missing()
 needs_gst = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
@@ -357,6 +358,29 @@ def test_connections_that_open_and_break_leave_nothing_behind(tmp_path: Path) ->
     running.stop()
     assert {h.trouble for h in running.states if h.state is CameraState.OFFLINE} == {Trouble.LOST}
     assert_level(counts, 10)
+
+
+def test_a_lost_connection_is_freed_at_once(tmp_path: Path) -> None:
+    """Its packets and decoder do not wait for the garbage collector, which seldom comes (ING-11)."""
+    film, opened = write_video(tmp_path / "a.mp4", n=5), list[int]()
+
+    def opener(address: Address) -> Source:
+        opened.append(len(opened))
+        source = open_source(Address(str(film), str(film), False))
+        source.address = address
+        return source
+
+    running = run(live_camera("rtsp://cam/s"), open_source=opener)
+    running.take_until(lambda: len(opened) >= 5)
+    gc.collect()
+    gc.disable()
+    try:
+        running.take_until(lambda: len(opened) >= 30)
+        running.stop()
+        left = [type(one).__name__ for one in gc.get_objects() if isinstance(one, Feed | Source)]
+    finally:
+        gc.enable()
+    assert len(left) <= 4, left
 
 
 def test_a_refused_login_is_asked_again_only_after_minutes() -> None:

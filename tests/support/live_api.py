@@ -52,14 +52,21 @@ class LiveApi:
         assert not self.thread.is_alive(), "the service did not stop"
 
 
-def start_api(folder: Path, *, token: str | None = None, port: int = 0) -> LiveApi:
-    """Start the service on `folder`; give the `token` of an earlier start to keep its people and token."""
+def start_api(
+    folder: Path, *, token: str | None = None, port: int = 0, send_buffer: int | None = None
+) -> LiveApi:
+    """Start the service on `folder`; give the `token` of an earlier start to keep its people and token.
+
+    `send_buffer`: bytes that the kernel holds of what a client has not read yet; None: as it likes.
+    """
     settings = Settings(data_dir=folder / "api")
     if token is None:
         token = asyncio.run(make_people(settings))
     server = make_server(create_app(settings), "127.0.0.1", port)
     started = threading.Event()
     listening = socket.create_server(("127.0.0.1", port))
+    if send_buffer is not None:  # connections have it from the socket that took them
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
     thread = threading.Thread(target=_run, args=(server, listening, started), name="live-api", daemon=True)
     thread.start()
     assert started.wait(_DEADLINE_S), "the service did not start"

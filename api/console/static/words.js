@@ -106,6 +106,12 @@ const LABELS = {
   min_score: "Least score",
   active: "In force",
   raised: "More urgent",
+  shadow: "Runs silently",
+  min_probability: "Least probability",
+  min_px: "Smallest person",
+  longest_s: "Longest touch",
+  settle_s: "Decided after",
+  repeat_s: "Not told again for",
   severity: "Severity chosen",
 };
 

@@ -11,17 +11,21 @@ without `objects` are read too: of other people's tracks, or written by an earli
     ...
 
 Boxes are px, velocities px/s of the foot point, times stream seconds; pictures without people are lines too.
-The file appears whole or not at all.
+A replay's file appears whole or not at all. A worker's is gzip, grows by whole pieces (streams/kept_tracks.py),
+and may end in one that a crash cut off: reading stops before it.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -53,6 +57,35 @@ class StoredPicture:
     objects: Detections | None  # what is no person; None: the file does not say
 
 
+def head_of(origin: Origin) -> str:
+    """The first line of a file."""
+    return json.dumps({"watchpost_tracks": VERSION, **asdict(origin)}, allow_nan=False)
+
+
+def line_of(stamp: Stamp, tracks: Tracks, objects: Detections | None = None) -> str:
+    """The line of one picture; without `objects` the file does not say what else was there."""
+    rows = [
+        [int(tracks.ids[i]), *map(float, tracks.boxes[i]), *map(float, tracks.velocity[i]),
+         float(tracks.scores[i]), int(tracks.kinds[i]), float(tracks.born_t[i]), float(tracks.seen_t[i])]
+        for i in range(len(tracks))
+    ]  # fmt: skip
+    line = {
+        "epoch": stamp.epoch,
+        "index": stamp.index,
+        "t": stamp.t,
+        "at": stamp.at.isoformat(),
+        "width": stamp.width,
+        "height": stamp.height,
+        "tracks": rows,
+    }
+    if objects is not None:
+        line["objects"] = [
+            [*map(float, objects.boxes[i]), float(objects.scores[i]), int(objects.kinds[i])]
+            for i in range(len(objects))
+        ]
+    return json.dumps(line, allow_nan=False)
+
+
 class TracksWriter:
     """Collects the pictures of one replay; nothing is on disk before `write`."""
 
@@ -61,29 +94,11 @@ class TracksWriter:
 
     def add(self, stamp: Stamp, tracks: Tracks, objects: Detections) -> None:
         """Take one picture."""
-        rows = [
-            [int(tracks.ids[i]), *map(float, tracks.boxes[i]), *map(float, tracks.velocity[i]),
-             float(tracks.scores[i]), int(tracks.kinds[i]), float(tracks.born_t[i]), float(tracks.seen_t[i])]
-            for i in range(len(tracks))
-        ]  # fmt: skip
-        line = {
-            "epoch": stamp.epoch,
-            "index": stamp.index,
-            "t": stamp.t,
-            "at": stamp.at.isoformat(),
-            "width": stamp.width,
-            "height": stamp.height,
-            "tracks": rows,
-            "objects": [
-                [*map(float, objects.boxes[i]), float(objects.scores[i]), int(objects.kinds[i])]
-                for i in range(len(objects))
-            ],
-        }
-        self._lines.append(json.dumps(line, allow_nan=False))
+        self._lines.append(line_of(stamp, tracks, objects))
 
     def write(self, origin: Origin, out: Path) -> None:
         """Write the file whole, or not at all. Raises StorageError."""
-        head = json.dumps({"watchpost_tracks": VERSION, **asdict(origin)}, allow_nan=False)
+        head = head_of(origin)
         part = out.with_name(out.name + ".part")
         try:
             part.write_text("\n".join([head, *self._lines]) + "\n", encoding="utf-8")
@@ -97,26 +112,32 @@ class TracksWriter:
 def read_origin(path: Path) -> Origin:
     """Give what a file of tracks was made of. Raises ConfigError."""
     try:
-        with path.open(encoding="utf-8") as file:
+        with _opened(path) as file:
             head = json.loads(file.readline())
         if head.pop("watchpost_tracks") != VERSION:
             raise ValueError("another version")
         return Origin(**head)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zlib.error) as error:
         raise ConfigError(
             "not a file of tracks", where=str(path), wanted="what --tracks-out writes", got=str(error)
         ) from error
+
+
+def _opened(path: Path) -> IO[str]:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8")
+    return path.open(encoding="utf-8")
 
 
 def read_tracks(path: Path, camera_id: str) -> Iterator[StoredPicture]:
     """Give the pictures of a file of tracks as those of a camera. Raises ConfigError naming the line."""
     number = 1
     try:
-        with path.open(encoding="utf-8") as file:
+        with _opened(path) as file, suppress(EOFError):
             file.readline()
             for number, line in enumerate(file, start=2):  # noqa: B007  # told in the error
                 yield _picture(json.loads(line), camera_id)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, zlib.error) as error:
         raise ConfigError(
             "the tracks cannot be read",
             where=f"{path}, line {number}",
