@@ -50,6 +50,32 @@ _OF_CAMERA: tuple[tuple[str, str, _Value], ...] = (
     ),
     ("coverage", "Seconds analysed, of the seconds that passed", lambda _, told: told.coverage),
     ("people", "People in the newest analysed picture", lambda _, told: told.n_people),
+    ("pairs", "Close pairs in the newest analysed picture", lambda one, _: one.analysis.counts.n_pairs),
+    (
+        "pairs_refused_total",
+        "Close pairs over the bound, picture by picture",
+        lambda one, _: one.analysis.counts.n_pairs_left_out,
+    ),
+    (
+        "pairs_too_small_total",
+        "Close pairs too small for wrists, picture by picture: not decided",
+        lambda one, _: sum(told.n_too_small for told in one.analysis.counts.handoffs),
+    ),
+    (
+        "pairs_unsure_total",
+        "Close pairs of whom it could not be told who is who, picture by picture",
+        lambda one, _: sum(told.n_unsure for told in one.analysis.counts.handoffs),
+    ),
+    (
+        "touches_total",
+        "Touches of hands that were decided on",
+        lambda one, _: sum(told.n_touches for told in one.analysis.counts.handoffs),
+    ),
+    (
+        "touches_possible_total",
+        "Of them as in a hand-over, with no thing seen: not told",
+        lambda one, _: sum(told.n_possible for told in one.analysis.counts.handoffs),
+    ),
     ("clips_waiting", "Clips asked for whose time is not over", lambda one, _: one.recorder.n_waiting),
 )
 

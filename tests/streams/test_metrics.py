@@ -14,6 +14,7 @@ from support.site import camera
 
 from api.schemas import CameraState
 from detector.errors import ConfigError
+from detector.rules.handoff import HandoffCounts
 from streams.analysis import Counts
 from streams.config import parse_site
 from streams.evidence import Folder
@@ -32,7 +33,10 @@ class Still:
             camera_id, CameraState.ONLINE, "", 640, 480, t=50.0, n_decoded=100, n_corrupt=2,
             n_decode_errors=3, n_connects=n + 1, arrived_s=time.monotonic() - 5.0,
         )  # fmt: skip
-        self.counts = Counts(n_analysed=40, n_people=3, covered_s=1e9)
+        self.counts = Counts(
+            n_analysed=40, n_people=3, covered_s=1e9, n_pairs=2, n_pairs_left_out=6,
+            handoffs=[HandoffCounts(8, 1, 5, 0, 2), HandoffCounts(n_too_small=1)],
+        )  # fmt: skip
         self.warning, self.frozen = "", False
         self.n_waiting = 7
 
@@ -93,6 +97,8 @@ def test_a_scrape_tells_what_the_parts_know(rig):
         "frames_decoded_total": 100, "frames_analysed_total": 40, "frames_dropped_total": 0,
         "frames_corrupt_total": 2, "decode_errors_total": 3, "reconnects_total": 4,
         "coverage": 1.0, "people": 3, "clips_waiting": 7,
+        "pairs": 2, "pairs_refused_total": 6, "pairs_too_small_total": 9, "pairs_unsure_total": 1,
+        "touches_total": 5, "touches_possible_total": 2,
     }  # fmt: skip
     states = {
         key[2]: value for key, value in found.items() if key[0] == "watchpost_camera_state" and key[1] == "c1"
@@ -112,7 +118,7 @@ def test_series_are_bounded_by_the_cameras_there_are(rig, tmp_path):
     rig.census = Census(many(tmp_path, 100))
     found, text = scrape(rig.url)
     labelled = {key for key in found if len(key) > 1}
-    assert len(labelled) <= 100 * 15
+    assert len(labelled) <= 100 * 20
     assert {key[0] for key in before} == {key[0] for key in found}
     assert "s3cret" not in text
     assert "secret-path" not in text

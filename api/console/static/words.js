@@ -115,6 +115,30 @@ const LABELS = {
   direction: "Direction",
   line: "Line",
   object: "Thing",
+  evidence: "Evidence",
+  exchange_t: "Handed over at",
+  from_t: "Begins at",
+  to_t: "Ends at",
+  touch_s: "Hands together for",
+  nearest_al: "Hands nearest",
+  wrists_al: "Distance of the hands",
+  probability: "Held for a hand-over (0-1)",
+  exchange: "Held for a hand-over (0-1)",
+  handshake: "Held for a handshake (0-1)",
+  hug: "Held for a hug (0-1)",
+  high_five: "Held for a high five (0-1)",
+  push_or_punch: "Held for a push or punch (0-1)",
+  passing: "Held for passing by (0-1)",
+  in_hand_of: "In whose hand (1, 2; 0: lies there)",
+  decided_after_s: "Decided after",
+  giver: "Giver (track)",
+  taker: "Taker (track)",
+  min_probability: "Held for a hand-over from",
+  min_px: "People at least",
+  longest_s: "Hands together at most",
+  settle_s: "Decided from, after hands parted",
+  repeat_s: "Told again after",
+  counters: "Counters left out",
   reach_bh: "Nobody within",
   seen_score: "Seen with score",
   owner_seen: "Its owner was seen",
@@ -130,6 +154,10 @@ const LABELS = {
   severity: "Severity chosen",
 };
 
+const EVIDENCE = {
+  A: "A: the thing was in one's hand and then in the other's",
+  B: "B: the thing was seen on one side only",
+};
 const DIRECTION = { both: "in both directions", to_right: "to its right", to_left: "to its left" };
 
 // unit suffix -> [what is cut from the name, how a value is written]
@@ -137,6 +165,8 @@ const UNITS = [
   ["_bh_s", (v) => `${number(v)} body heights/s`],
   ["_px_s", (v) => `${number(v)} px/s`],
   ["_m_s", (v) => `${number(v)} m/s`],
+  ["_al", (v) => `${number(v)} arm lengths`],
+  ["_t", (v) => `${number(v)} s of the stream`],
   ["_bh", (v) => `${number(v)} body heights`],
   ["_ms", (v) => `${number(v)} ms`],
   ["_px", (v) => `${number(v)} px`],
@@ -167,6 +197,8 @@ export function factLabel(name) {
 /** A fact's value with its unit. */
 export function factValue(name, value) {
   if (typeof value === "boolean") return value ? "yes" : "no";
+  if (name === "evidence") return EVIDENCE[value] ?? value;
+  if (name === "counters" && !value) return "none";
   if (name === "direction") return DIRECTION[value] ?? value;
   if (typeof value !== "number") return String(value);
   const unit = unitOf(name);
@@ -186,6 +218,9 @@ const LIMITS = {
   pace_bh_s: ["min_pace_bh_s", "at least"],
   against_bh_s: ["min_against_bh_s", "at least"],
   seen_score: ["min_score", "at least"],
+  probability: ["min_probability", "at least"],
+  exchange: ["min_probability", "at least"],
+  touch_s: ["longest_s", "at most"],
 };
 
 /** The limit of a fact: {words, met} or null. */
@@ -210,6 +245,7 @@ const ASKS = {
   crossing: (p) => factValue("direction", p.direction),
   running: (p) => `from ${factValue("min_pace_bh_s", p.min_pace_bh_s)}`,
   wrong_way: (p) => `against ${p.line}`,
+  handoff: (p) => (p.counters ? `not over ${p.counters}` : "anything that changes hands"),
   left_behind: (p) => `a bag without its people within ${factValue("reach_bh", p.reach_bh)}`,
 };
 
