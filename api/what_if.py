@@ -86,6 +86,11 @@ class WhatIfs:
         return True
 
 
+def covers(spans: Sequence[tuple[datetime, datetime]], at: datetime) -> bool:
+    """Whether tracks are kept of a moment, or of just beside it."""
+    return any(start - _NEAR <= at <= end + _NEAR for start, end in spans)
+
+
 def fates(past: Sequence[tuple[Past, datetime | None]], would: Sequence[Would]) -> list[WhatIfLine]:
     """What becomes of each alert, oldest first. `past`: each with its end, None while it goes on.
 
