@@ -47,6 +47,7 @@ class Would(Wire):
     opened_at: Utc
     ended_at: Utc | None  # null: it goes on after the span
     reason: Line
+    shadow: bool = False
 
 
 class WhatIfAnswer(Wire):
@@ -79,6 +80,7 @@ class Past(Wire):
     opened_at: Utc
     verdict: Verdict | None
     reason: str
+    shadow: bool = False
 
 
 class Fate(StrEnum):

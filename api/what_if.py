@@ -100,7 +100,7 @@ def fates(past: Sequence[tuple[Past, datetime | None]], would: Sequence[Would]) 
         (_apart(one, other), i, j)
         for i, (one, end) in enumerate(past)
         for j, other in enumerate(would)
-        if one.rule == other.rule and _overlap(one, end, other)
+        if (one.rule, one.shadow) == (other.rule, other.shadow) and _overlap(one, end, other)
     ]
     matched: dict[int, int] = {}
     taken: set[int] = set()

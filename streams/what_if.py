@@ -143,6 +143,7 @@ def _would(phases: list[Alert]) -> Would:
         opened_at=opened.at,
         ended_at=newest.at if newest.phase is Phase.CLOSED else None,
         reason=opened.reason,
+        shadow=opened.params.get("shadow") is True,
     )
 
 

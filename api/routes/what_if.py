@@ -12,7 +12,7 @@ from api.configuration import check
 from api.db.alerts import Span
 from api.db.cameras import UnknownCamera
 from api.deps import AdminDep, CameraDep, ServiceDep, require_person
-from api.schemas import AlertOut
+from api.schemas import AlertOut, Suppression
 from api.schemas_what_if import Past, WhatIfIn, WhatIfOrder, WhatIfOut
 from api.what_if import Busy, NoAnswer, covers, fates
 from detector.errors import ConfigError
@@ -74,6 +74,7 @@ def _past(alert: AlertOut) -> Past:
         opened_at=alert.opened_at,
         verdict=None if alert.verdict is None else alert.verdict.verdict,
         reason=alert.reason,
+        shadow=alert.suppressed is not None and alert.suppressed.why is Suppression.SHADOW,
     )
 
 

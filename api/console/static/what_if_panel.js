@@ -58,7 +58,7 @@ function summary(found) {
 function row({ fate, past, would }, zone) {
   const told = past ?? would;
   const grade = past && would && past.severity !== would.severity ? [severityBadge(past.severity), " → ", severityBadge(would.severity)] : severityBadge(told.severity);
-  const place = `${ruleName(told.rule)}${told.zone ? ` · ${told.zone}` : ""}`;
+  const place = `${ruleName(told.rule)}${told.zone ? ` · ${told.zone}` : ""}${told.shadow ? " (silently)" : ""}`;
   return h(
     "tr",
     { class: `fate-${fate}` },
