@@ -65,7 +65,7 @@ function row({ fate, past, would }, zone) {
     h("td", {}, h("span", { class: `fate fate-${fate}`, text: FATE[fate] })),
     h("td", {}, at(told.opened_at, zone)),
     h("td", {}, past ? h("a", { class: "link", href: alertHash(past.alert_id), text: place }) : place),
-    h("td", {}, grade),
+    h("td", { class: "nowrap" }, grade),
     h("td", {}, past?.verdict ? h("span", { class: `verdict verdict-${past.verdict}`, text: VERDICT[past.verdict] }) : h("span", { class: "muted", text: "–" })),
     h("td", { class: "muted", text: (would ?? past).reason }),
   );

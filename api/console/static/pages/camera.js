@@ -208,7 +208,7 @@ class Editor {
 export function cameraPage({ store, me }, route) {
   const cameraId = route.parts[1];
   const title = h("h1", { text: cameraId });
-  const state = h("span");
+  const state = h("span", { class: "camera-state" });
   const body = h("div", {}, loading("Reading the configuration …"));
   const back = h("a", { class: "button quiet", href: "#/cameras" }, icon("left"), "Cameras");
   let editor = null;
@@ -220,7 +220,7 @@ export function cameraPage({ store, me }, route) {
     const now = camera();
     if (!now) return;
     title.textContent = now.name;
-    put(state, stateDot(now.state), now.reason ? h("span", { class: "muted", text: now.reason }) : null);
+    put(state, stateDot(now.state), " ", now.reason ? h("span", { class: "muted", text: now.reason }) : null);
     if (editor && now.picture_at && now.picture_at !== picture && !editor.drawing.drawing) {
       picture = now.picture_at;
       editor.drawing.picture(pictureUrl(cameraId, picture));
