@@ -337,6 +337,7 @@ class Suppression(StrEnum):
 
     COOLDOWN = "cooldown"  # it repeats one that was shown shortly before
     BUDGET = "budget"  # of low severity, when the desk was shown all it can take
+    SHADOW = "shadow"  # of a rule that runs silently; stays so however severe it gets
 
 
 class SuppressedOut(Wire):

@@ -18,6 +18,7 @@ class PrecisionOut(Wire):
     camera_id: str
     camera_name: str
     rule: str
+    shadow: bool  # of a rule that runs silently
     n_alerts: int
     n_true: int
     n_false: int

@@ -104,11 +104,11 @@ class Follows:
 
     def _before(self, alert: Alert) -> AlertIn | None:
         """The interrupted alert of this place and rule that was nearest in the picture."""
-        place = (alert.camera_id, alert.rule, alert.zone)
+        place = (alert.camera_id, alert.rule, alert.zone, alert.params.get("shadow"))
         near = [
             end
             for end in self._ends
-            if (end.camera_id, end.rule, end.zone) == place
+            if (end.camera_id, end.rule, end.zone, end.provenance.params.get("shadow")) == place
             and (alert.started_at - end.at).total_seconds() <= LINK_S
         ]
         return min(near, key=lambda end: _apart(end.box, alert.box), default=None)

@@ -83,7 +83,7 @@ class RuleChoice:
     @property
     def same_place(self) -> tuple[object, ...]:
         """What two rules of a camera may not both have."""
-        return self.rule, self.zone, self.line, self.terms.active
+        return self.rule, self.zone, self.line, self.terms.active, self.terms.shadow
 
     def build(self) -> Rule:
         """A new rule with no memory."""
@@ -127,6 +127,7 @@ def choice_of(raw: Mapping[str, object], camera: Setting) -> RuleChoice:
         active=_schedule(raw, "active"),
         raised=_schedule(raw, "raised"),
         severity=_severity(raw.get("severity")),
+        shadow=_flag(raw, "shadow"),
     )
     choice = RuleChoice(name, zone, line, params, terms, camera.timezone if terms.timed else "")
     timing, period_s = choice.build().timing, 1.0 / camera.analyse_fps
@@ -171,6 +172,13 @@ def _schedule(raw: Mapping[str, object], key: str) -> Schedule | None:
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
             raise ConfigError("not a list of texts", wanted='like ["Mon-Fri 18:00-06:00"]', got=repr(texts))
         return Schedule(tuple(texts))
+
+
+def _flag(raw: Mapping[str, object], key: str) -> bool:
+    told = raw.get(key, False)
+    if not isinstance(told, bool):
+        raise ConfigError("not true or false", where=key, got=repr(told))
+    return told
 
 
 def _severity(raw: object) -> Severity | None:

@@ -69,7 +69,7 @@ class AlertFilter:
     phase: Phase | None = None
     severity: Severity | None = None
     verdict: str | None = None
-    suppressed: str = "no"  # "no", "only" or "any"
+    suppressed: str = "no"  # "no", "only" (repeats, above the budget), "shadow" or "any"
     cameras: Cameras = None  # the only ones that may be shown
 
 
@@ -352,9 +352,12 @@ def _filtered(wanted: AlertFilter) -> Select[Any]:
         value = getattr(wanted, name)
         if value is not None:
             query = query.where(tb.alerts.c[name] == str(value))
+    why = tb.alerts.c.suppressed
+    silent = why == Suppression.SHADOW.value
     if wanted.suppressed != "any":
-        why = tb.alerts.c.suppressed
-        query = query.where(why.is_(None) if wanted.suppressed == "no" else why.is_not(None))
+        query = query.where(
+            {"no": why.is_(None), "only": why.is_not(None) & ~silent, "shadow": silent}[wanted.suppressed]
+        )
     if wanted.verdict == "none":
         query = query.where(tb.alerts.c.verdict_id.is_(None))
     elif wanted.verdict is not None:

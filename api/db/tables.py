@@ -148,7 +148,7 @@ alerts = Table(
     Index("ix_alerts_camera_id_arrival", "camera_id", "arrival"),
     Index("ix_alerts_camera_id_rule_phase", "camera_id", "rule", "phase"),
     # Holds all that figures are counted from: no row of an alert, with its facts, is read for them.
-    Index("ix_alerts_opened_at", "opened_at", "camera_id", "rule", "verdict_id", "received_at"),
+    Index("ix_alerts_opened_at", "opened_at", "camera_id", "rule", "verdict_id", "received_at", "suppressed"),
 )
 
 alert_phases = Table(

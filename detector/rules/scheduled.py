@@ -22,6 +22,7 @@ class Terms:
     active: Schedule | None = None  # when it is in force; None: always
     raised: Schedule | None = None  # when it is one severity step more urgent; None: never
     severity: Severity | None = None  # in place of the rule's own, before `raised`
+    shadow: bool = False  # judged beside the others, told to nobody who watches
 
     @property
     def timed(self) -> bool:
@@ -31,7 +32,8 @@ class Terms:
     def told(self) -> dict[str, Fact]:
         """The terms that are set, as written in every alert."""
         chosen = {"active": self.active, "raised": self.raised, "severity": self.severity}
-        return {name: str(term) for name, term in chosen.items() if term is not None}
+        told: dict[str, Fact] = {name: str(term) for name, term in chosen.items() if term is not None}
+        return told | {"shadow": True} if self.shadow else told
 
 
 class Scheduled:

@@ -90,6 +90,7 @@ export const api = {
   cameras: () => call("GET", "/cameras"),
   configuration: (cameraId) => call("GET", `/cameras/${id(cameraId)}/configuration`),
   saveConfiguration: (cameraId, body) => call("PUT", `/cameras/${id(cameraId)}/configuration`, body),
+  tryConfiguration: (cameraId, body) => call("POST", `/cameras/${id(cameraId)}/what-if`, body),
   health: () => call("GET", "/health"),
   insights: (params) => call("GET", `/stats/insights${query(params)}`),
   serviceDetails: () => call("GET", "/stats/service"),

@@ -261,5 +261,5 @@ export function ruleWords({ rule, params }) {
 /** Where and when a rule is in force: " in yard, Sat-Sun". */
 export function placeWords({ rule, zone, params }) {
   const place = !zone ? " in the whole picture" : rule === "crossing" ? ` over ${zone}` : ` in ${zone}`;
-  return params.active ? `${place}, ${params.active}` : place;
+  return [place, params.active, params.shadow ? "silently" : null].filter(Boolean).join(", ");
 }
