@@ -14,6 +14,7 @@ from api.db.handovers import HandoverStore
 from api.db.life import LifeStore
 from api.db.outbound import OutboundStore
 from api.db.people import PeopleStore
+from api.db.privacy import PrivacyStore
 from api.db.retention import RetentionStore
 from api.db.session import Database, News, Publish
 from api.db.stats import StatsStore
@@ -46,6 +47,7 @@ class Store:
     audit: AuditLog
     outbound: OutboundStore
     stats: StatsStore
+    privacy: PrivacyStore
 
 
 @asynccontextmanager
@@ -71,6 +73,7 @@ async def open_store(
             audit,
             OutboundStore(database, audit, clock),
             StatsStore(database, clock),
+            PrivacyStore(database, audit),
         )
     finally:
         await database.close()

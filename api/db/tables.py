@@ -68,6 +68,7 @@ users = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("cameras", JSON(none_as_null=True)),  # the ids of those this person may see; null: all
     Column("disabled_at", UtcDateTime),  # null: may log in
+    Column("subject", String(300), unique=True, index=True),  # of an OIDC provider; null: logs in by password
 )
 
 sessions = Table(
@@ -307,4 +308,37 @@ outbound_log = Table(
     Column("words", String(500), nullable=False),
     Column("took_ms", Integer, nullable=False),
     Index("ix_outbound_log_target_id_id", "target_id", "id"),
+)
+
+privacy = Table(
+    "privacy",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("blurred", JSON, nullable=False),  # the roles for which people are blurred
+)
+
+reveals = Table(  # who may see an alert clear until the session ends; why is in the audit
+    "reveals",
+    metadata,
+    Column("session", ForeignKey("sessions.token_hash", ondelete="CASCADE"), primary_key=True),
+    Column("alert_id", ForeignKey("alerts.alert_id", ondelete="CASCADE"), primary_key=True),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("note", String(2000), nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+case_alerts = Table(
+    "case_alerts",
+    metadata,
+    Column("case_id", ForeignKey("cases.id", ondelete="CASCADE"), primary_key=True),
+    Column("alert_id", ForeignKey("alerts.alert_id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("by", String(64), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )
