@@ -23,7 +23,7 @@ _EDGES = """(() => {
 
 
 def test_people_are_blurred_until_a_reason_is_given(open_screen, api, worker):
-    """An admin chooses; the operator sees a blurred clip, gives a reason, sees it clear; the audit has the reason; a viewer cannot."""
+    """An admin chooses; the operator sees a blurred clip, gives a reason, sees it clear; it is in the audit; a viewer cannot."""
     worker.send_camera()
     alert_id = worker.send(1)
     for kind in ("snapshot", "overlay", "clip"):
