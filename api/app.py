@@ -16,6 +16,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth import Guard
+from api.blurred import Blurrer
 from api.db.session import News, Publish
 from api.db.store import Clock, Store, open_store, utc_now
 from api.deps import Service
@@ -40,6 +41,7 @@ from api.routes import (
     metrics,
     outbound,
     people,
+    privacy,
     session,
     stats,
     what_if,
@@ -108,6 +110,7 @@ def create_app(
                 settings.public_url,
             )
             listeners.append(out.ring)
+            blurrer = Blurrer(settings.data_dir / "blurred")
             app.state.service = Service(
                 settings,
                 store,
@@ -120,14 +123,17 @@ def create_app(
                 out,
                 reach,
                 signing,
+                blurrer,
             )
             beside = [
                 asyncio.create_task(out.run()),
                 asyncio.create_task(_tell_silent_workers(store, live)),
                 asyncio.create_task(retention.run()),
                 asyncio.create_task(store.audit.run()),
+                asyncio.create_task(blurrer.run()),
             ]
             yield
+            await blurrer.end()
             await _settle(store)
             live.close()
             for task in beside:
@@ -160,6 +166,8 @@ def create_app(
         life.handovers_router,
         alerts.router,
         bundle.router,
+        privacy.alerts_router,
+        privacy.router,
         people.router,
         people.tokens_router,
         audit.router,

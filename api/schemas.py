@@ -29,11 +29,17 @@ def _plain_text(text: str) -> str:
     return text
 
 
+def _to_column(number: int) -> int:
+    """A count stops at what a column of the database holds."""
+    return min(number, 2**31 - 1)
+
+
 Utc = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_plain_text)]
 Line = Annotated[str, Field(max_length=500), AfterValidator(_plain_text)]
 ShortText = Annotated[str, Field(max_length=2000), AfterValidator(_plain_text)]
+Count = Annotated[int, Field(ge=0), AfterValidator(_to_column)]
 Fact = bool | int | float | str
 Box = tuple[float, float, float, float]
 Point = tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]]
@@ -186,11 +192,11 @@ class CameraHealthIn(Wire):
     trouble: Trouble = (
         Trouble.NONE
     )  # what keeps it from being seen, in one word; a worker older than it tells none
-    n_decoded: int
-    n_analysed: int
-    n_dropped: int
+    n_decoded: Count
+    n_analysed: Count
+    n_dropped: Count
     coverage: Annotated[float, Field(ge=0, le=1)]  # analysed seconds / elapsed seconds
-    n_people: int
+    n_people: Count
 
 
 class WorkerDisk(Wire):
@@ -206,8 +212,8 @@ class HeartbeatIn(Wire):
 
     worker_id: Slug
     at: Utc
-    n_outbox: int  # items not yet delivered
-    n_refused: int  # items the API refused, kept for a person
+    n_outbox: Count  # items not yet delivered
+    n_refused: Count  # items the API refused, kept for a person
     disk: WorkerDisk | None = None  # null: it does not answer, or a worker older than this
     cameras: Annotated[list[CameraHealthIn], Field(max_length=1000)]
 

@@ -15,6 +15,7 @@ from api.db.handovers import HandoverStore
 from api.db.life import LifeStore
 from api.db.outbound import OutboundStore
 from api.db.people import PeopleStore
+from api.db.privacy import PrivacyStore
 from api.db.retention import RetentionStore
 from api.db.session import Database, News, Publish
 from api.db.stats import StatsStore
@@ -48,6 +49,7 @@ class Store:
     outbound: OutboundStore
     stats: StatsStore
     configurations: ConfigurationStore
+    privacy: PrivacyStore
 
 
 @asynccontextmanager
@@ -74,6 +76,7 @@ async def open_store(
             OutboundStore(database, audit, clock),
             StatsStore(database, clock),
             ConfigurationStore(database, audit, clock),
+            PrivacyStore(database, audit),
         )
     finally:
         await database.close()

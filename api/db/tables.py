@@ -68,6 +68,7 @@ users = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("cameras", JSON(none_as_null=True)),  # the ids of those this person may see; null: all
     Column("disabled_at", UtcDateTime),  # null: may log in
+    Column("subject", String(300), unique=True, index=True),  # of an OIDC provider; null: logs in by password
 )
 
 sessions = Table(
@@ -310,17 +311,16 @@ outbound_log = Table(
     Index("ix_outbound_log_target_id_id", "target_id", "id"),
 )
 
-configurations = (
-    Table(  # what is looked at in a camera's picture, as people made it; a version is never changed
-        "configurations",
-        metadata,
-        Column("camera_id", ForeignKey("cameras.camera_id"), primary_key=True),
-        Column("version", Integer, primary_key=True, autoincrement=False),  # from 1
-        Column("content", JSON(none_as_null=True)),  # null: the worker's site file alone
-        Column("note", String(2000), nullable=False),
-        Column("by", String(64), nullable=False),
-        Column("at", UtcDateTime, nullable=False),
-    )
+# What is looked at in a camera's picture, as people made it; a version is never changed.
+configurations = Table(
+    "configurations",
+    metadata,
+    Column("camera_id", ForeignKey("cameras.camera_id"), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),  # from 1
+    Column("content", JSON(none_as_null=True)),  # null: the worker's site file alone
+    Column("note", String(2000), nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )
 
 in_force = Table(  # what the worker of a camera says of its configuration
@@ -328,5 +328,38 @@ in_force = Table(  # what the worker of a camera says of its configuration
     metadata,
     Column("camera_id", ForeignKey("cameras.camera_id"), primary_key=True),
     Column("told", JSON, nullable=False),  # InForceIn
+    Column("at", UtcDateTime, nullable=False),
+)
+
+privacy = Table(
+    "privacy",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("blurred", JSON, nullable=False),  # the roles for which people are blurred
+)
+
+reveals = Table(  # who may see an alert clear until the session ends; why is in the audit
+    "reveals",
+    metadata,
+    Column("session", ForeignKey("sessions.token_hash", ondelete="CASCADE"), primary_key=True),
+    Column("alert_id", ForeignKey("alerts.alert_id", ondelete="CASCADE"), primary_key=True),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("note", String(2000), nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+case_alerts = Table(
+    "case_alerts",
+    metadata,
+    Column("case_id", ForeignKey("cases.id", ondelete="CASCADE"), primary_key=True),
+    Column("alert_id", ForeignKey("alerts.alert_id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("by", String(64), nullable=False),
     Column("at", UtcDateTime, nullable=False),
 )

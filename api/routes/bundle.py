@@ -32,7 +32,12 @@ router = APIRouter(prefix="/alerts", tags=["alerts"], dependencies=[Depends(requ
     },
 )
 async def get_bundle(alert_id: AlertDep, service: ServiceDep, session: ReviewerDep) -> StreamingResponse:
-    """Clip, snapshot, overlay and the alert with its history, with a manifest signed by this service."""
+    """Clip, snapshot, overlay and the alert with its history, with a manifest signed by this service.
+
+    Evidence is never changed: who may not see people clear reveals the alert first.
+    """
+    if await service.store.privacy.is_blurred(session, alert_id):
+        raise HTTPException(403, "people are blurred for you here: reveal this alert first")
     try:
         alert = await service.store.alerts.detail(alert_id)
     except UnknownAlert:

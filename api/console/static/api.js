@@ -73,6 +73,10 @@ export const api = {
   claim: (alertId, takeOver = false) => call("POST", `/alerts/${id(alertId)}/claim`, { take_over: takeOver }),
   endClaim: (alertId) => call("DELETE", `/alerts/${id(alertId)}/claim`),
   addNote: (alertId, note) => call("POST", `/alerts/${id(alertId)}/notes`, { note }),
+  view: (alertId) => call("GET", `/alerts/${id(alertId)}/view`),
+  reveal: (alertId, reason) => call("POST", `/alerts/${id(alertId)}/reveal`, { reason }),
+  privacy: () => call("GET", "/privacy"),
+  choosePrivacy: (blurred) => call("PUT", "/privacy", { blurred }),
   reopen: (alertId) => call("POST", `/alerts/${id(alertId)}/reopen`, {}),
   closeMany: (alertIds, verdict) => call("POST", "/alerts/close", { alert_ids: alertIds, verdict }),
   handovers: () => call("GET", "/handovers"),
@@ -102,9 +106,10 @@ export const api = {
   targetLog: (targetId) => call("GET", `/outbound/${id(targetId)}/log`),
 };
 
-export const snapshotUrl = (alertId) => `${ROOT}/alerts/${id(alertId)}/snapshot`;
+const as = (blurred) => (blurred ? "?as=blurred" : ""); // for the browser's own memory; the service looks at who asks
+export const snapshotUrl = (alertId, blurred = false) => `${ROOT}/alerts/${id(alertId)}/snapshot${as(blurred)}`;
 export const bundleUrl = (alertId) => `${ROOT}/alerts/${id(alertId)}/bundle`;
-export const clipUrl = (alertId) => `${ROOT}/alerts/${id(alertId)}/clip`;
+export const clipUrl = (alertId, blurred = false) => `${ROOT}/alerts/${id(alertId)}/clip${as(blurred)}`;
 export const clipFileUrl = (alertId) => `${clipUrl(alertId)}?download=true`;
 export const pictureUrl = (cameraId, at) => `${ROOT}/cameras/${id(cameraId)}/picture?at=${id(at)}`;
 export const FEED_URL = `${ROOT}/feed`;

@@ -1,6 +1,7 @@
 // Law: the one place where the console is put together: who is logged in, then feed, store, pages and keys.
 
 import { ApiError, api, onSignedOut } from "./api.js";
+import { Caller } from "./caller.js";
 import { announce, h, put } from "./dom.js";
 import { Feed } from "./feed.js";
 import { showHelp, useKeys } from "./keys.js";
@@ -53,6 +54,7 @@ function open(me) {
   endSession();
   const feed = new Feed();
   const store = new Store(feed);
+  const caller = new Caller(store);
   const frame = shell({ feed, me, logout });
   let list = "#/live";
   const mayAct = me.role !== "viewer";
@@ -63,7 +65,7 @@ function open(me) {
       if (!(error instanceof ApiError)) throw error; // the count stays as it was
     }
   };
-  const context = { store, me, lastList: () => list, countHandovers };
+  const context = { store, caller, me, lastList: () => list, countHandovers };
   const show = (node, name) => {
     if (name === "live" || name === "review") list = location.hash || "#/live";
     frame.show(node, name);
@@ -103,6 +105,7 @@ function open(me) {
   endSession = () => {
     endSession = () => {};
     clearInterval(counting);
+    caller.end();
     feed.stop();
     router.stop();
     frame.drop();

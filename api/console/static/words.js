@@ -45,6 +45,7 @@ export const AUDIT = {
   note: "Note",
   hand_over: "Hand-over",
   take_hand_over: "Hand-over taken",
+  reveal: "People revealed",
   hold: "Hold",
   hold_ended: "Hold ended",
   deletion: "Deletion",
