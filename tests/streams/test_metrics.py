@@ -118,7 +118,7 @@ def test_series_are_bounded_by_the_cameras_there_are(rig, tmp_path):
     rig.census = Census(many(tmp_path, 100))
     found, text = scrape(rig.url)
     labelled = {key for key in found if len(key) > 1}
-    assert len(labelled) <= 100 * 20
+    assert len(labelled) <= 100 * 25
     assert {key[0] for key in before} == {key[0] for key in found}
     assert "s3cret" not in text
     assert "secret-path" not in text
