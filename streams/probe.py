@@ -16,9 +16,11 @@ from statistics import median
 from urllib.parse import urlsplit
 
 from detector.errors import SourceEnded, SourceError
+from streams.address import Address
 from streams.clips import plays_as_it_is
+from streams.feed import Clock
 from streams.frame import upright_size
-from streams.source import Address, Clock, Source, VideoPacket, open_source, seconds_of
+from streams.source import Source, VideoPacket, open_source, seconds_of
 from streams.timeline import Timeline, usable_fps
 
 _REACH_S = 5.0

@@ -20,9 +20,12 @@ from support.reading import NOON, FakeTime, Run, Sink, camera, live_camera, run,
 from api.schemas import CameraState
 from benchmarks.rtsp import GstServer, faketime_library, missing, silent_camera
 from detector.errors import SourceUnreachable, SourceUnreadable, Trouble
+from streams.address import Address, address_of
 from streams.config import Camera
-from streams.reader import STOPPED, Limits, Outside
-from streams.source import Address, Clock, Feed, Source, VideoPacket, address_of, open_source
+from streams.feed import Clock, Feed
+from streams.link import Limits
+from streams.reader import STOPPED, Outside
+from streams.source import Source, VideoPacket, open_source
 
 WHY_NOT = missing()
 needs_gst = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
