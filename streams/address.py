@@ -15,6 +15,7 @@ from detector.errors import ConfigError
 from streams import hardware
 
 _SCHEMES = ("rtsp", "rtsps", "http", "https")
+_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 _DEVICES = "v4l2"  # of Linux: v4l2:///dev/video0
 
 Transport = Literal["tcp", "udp"]
@@ -34,6 +35,12 @@ class Address:
     tls_verify: bool = True  # of rtsps and https: refuse a certificate that is not trusted
     tls_ca_file: Path | None = None  # trusted instead of the system's authorities; a camera's own certificate
     decoder: hardware.Decoder = hardware.SOFTWARE
+
+    @property
+    def endpoint(self) -> tuple[str, int]:
+        """Host and port of a camera on the network."""
+        parts = urlsplit(self.url)
+        return parts.hostname or "", parts.port or _PORTS[parts.scheme]
 
 
 def address_of(source: str, user: str, password: str, folder: Path) -> Address:

@@ -25,6 +25,7 @@ from streams.damage import Damage
 from streams.feed import Arrival, Clock, Feed
 from streams.flow import Board
 from streams.frame import Frame, upright_size
+from streams.knock import Patience, answers
 from streams.link import Limits, Link
 from streams.source import Source, VideoPacket, open_source, seconds_of
 from streams.timeline import Timeline
@@ -69,6 +70,7 @@ class Outside:
     dice: Callable[[], float] = random.random
     open_source: Callable[[Address], Source] = open_source
     limits: Limits = field(default_factory=Limits)
+    knock: Callable[[Address], bool] = answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ class Reader:
         self._outside = outside
         self._clock = outside.clock
         self._backoff = Backoff(outside.dice)
+        self._patience = Patience(camera.address, outside.clock.wait, outside.dice, outside.knock)
         self._timeline = Timeline()
         self._health = CameraHealth(camera.id)
         self._started_at = self._clock.now()
@@ -362,7 +365,7 @@ class Reader:
             wait_s = REFUSED_LOGIN_S
         elif isinstance(error, SourceUnreadable):
             wait_s = TOP_S
-        self._clock.wait(stop, wait_s)
+        self._patience.wait(stop, wait_s, error.trouble)
         return True
 
     def _change(self, state: CameraState, reason: str, trouble: Trouble = Trouble.NONE) -> None:
