@@ -178,8 +178,8 @@ def cameras_test(  # noqa: PLR0917  options of the command line have names
     from dataclasses import asdict, replace
 
     from benchmarks.report import write_json
+    from streams.address import address_of
     from streams.probe import Mark, probe
-    from streams.source import address_of
 
     address = replace(
         address_of(source, user, password, Path.cwd()),

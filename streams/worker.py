@@ -270,7 +270,9 @@ class Worker:
             self._board.join(camera.id, lossless=True)
         requests: Pipe[ClipRequest] = Pipe(_REQUESTS)
         ring = PacketRing(keep_s(camera))
-        recorder = Recorder(ring, requests, self._cuts, self._abandon, camera.id, patient=patient)
+        recorder = Recorder(
+            ring, requests, self._cuts, self._abandon, camera.id, patient=patient, drafts=not patient
+        )
         sink: Recorder | MainStream = recorder
         if camera.evidence is not None:
             sink = MainStream(

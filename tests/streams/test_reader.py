@@ -20,9 +20,12 @@ from support.reading import NOON, FakeTime, Run, Sink, camera, live_camera, run,
 from api.schemas import CameraState
 from benchmarks.rtsp import GstServer, faketime_library, missing, silent_camera
 from detector.errors import SourceUnreachable, SourceUnreadable, Trouble
+from streams.address import Address, address_of
 from streams.config import Camera
-from streams.reader import STOPPED, Limits, Outside
-from streams.source import Address, Clock, Feed, Source, VideoPacket, address_of, open_source
+from streams.feed import Clock, Feed
+from streams.link import Limits
+from streams.reader import STOPPED, Outside
+from streams.source import Source, VideoPacket, open_source
 
 WHY_NOT = missing()
 needs_gst = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
@@ -336,7 +339,8 @@ def test_failed_attempts_leave_nothing_behind() -> None:
         counts.append(held())
         return open_source(address)
 
-    running = run(live_camera("rtsp://127.0.0.1:9/s"), open_source=opener)  # nobody listens there
+    # Nobody listens there; a knock that says otherwise makes the waits short.
+    running = run(live_camera("rtsp://127.0.0.1:9/s"), open_source=opener, knock=lambda _: True)
     running.take_until(lambda: len(counts) >= 500)
     running.stop()
     assert "connection refused" in running.states[0].reason

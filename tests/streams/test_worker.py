@@ -269,6 +269,7 @@ def test_a_killed_worker_is_carried_on_by_the_next(tmp_path, sink):
         with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as worker:
             try:
                 assert sink.wait_for(lambda n=n_runs: phases(sink).count("opened") == n, LATEST_S)
+                assert wait_for_draft(tmp_path / "state" / "evidence")
             finally:
                 worker.kill()
     assert phases(sink) == ["opened", "closed", "opened"]
@@ -278,6 +279,22 @@ def test_a_killed_worker_is_carried_on_by_the_next(tmp_path, sink):
     times = (opened["at"], closed["at"], again["started_at"])
     assert times == tuple(sorted(times, key=datetime.fromisoformat))
     assert again["facts"]["follows"] == opened["alert_id"]
+    clip = sink.media[opened["alert_id"], "clip"]
+    assert isinstance(clip, bytes), "the clip as far as it had got (CLP-02)"
+    first, last = clock_of(clip)
+    assert first <= opened["started_t"]
+    assert last >= opened["started_t"]
+    assert sink.notes[opened["alert_id"], "clip"] == "short post-roll: the worker was interrupted"
+
+
+def wait_for_draft(folder):
+    """Whether the draft of a clip comes to be there."""
+    deadline = time.monotonic() + LATEST_S
+    while time.monotonic() < deadline:
+        if any(folder.glob("*.draft")):
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def test_two_workers_do_not_share_a_state_folder(tmp_path, sink):

@@ -15,11 +15,13 @@ import av
 
 from api.schemas import CameraState
 from detector.types import Stamp
+from streams.address import address_of
 from streams.config import Camera
+from streams.feed import Clock
 from streams.flow import Board, Stage
 from streams.frame import Frame
 from streams.reader import CameraHealth, Outside, Reader
-from streams.source import Clock, VideoPacket, address_of
+from streams.source import VideoPacket
 
 LONG_S = 20.0
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
