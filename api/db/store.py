@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from api.db.alerts import AlertStore
 from api.db.audit import AuditLog
 from api.db.cameras import CameraStore
+from api.db.cases import CaseStore
 from api.db.handovers import HandoverStore
 from api.db.life import LifeStore
 from api.db.outbound import OutboundStore
@@ -48,6 +49,7 @@ class Store:
     outbound: OutboundStore
     stats: StatsStore
     privacy: PrivacyStore
+    cases: CaseStore
 
 
 @asynccontextmanager
@@ -74,6 +76,7 @@ async def open_store(
             OutboundStore(database, audit, clock),
             StatsStore(database, clock),
             PrivacyStore(database, audit),
+            CaseStore(database, alerts, life, audit, clock),
         )
     finally:
         await database.close()
