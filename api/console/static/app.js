@@ -7,6 +7,7 @@ import { Feed } from "./feed.js";
 import { showHelp, useKeys } from "./keys.js";
 import { alertPage } from "./pages/alert.js";
 import { auditPage } from "./pages/audit.js";
+import { casesPage } from "./pages/cases.js";
 import { healthPage } from "./pages/health.js";
 import { insightsPage } from "./pages/insights.js";
 import { livePage } from "./pages/live.js";
@@ -74,7 +75,7 @@ function open(me) {
     alerts: alertPage,
     insights: insightsPage,
     health: () => healthPage(),
-    ...(mayAct ? { shift: shiftPage } : {}),
+    ...(mayAct ? { shift: shiftPage, cases: casesPage } : {}),
     ...(me.role === "admin" ? { users: usersPage, audit: auditPage, outbound: outboundPage } : {}),
   };
   const router = new Router(Object.fromEntries(Object.entries(pages).map(([name, page]) => [name, (route) => page(context, route)])), show);
