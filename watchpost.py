@@ -243,9 +243,7 @@ def verify(
         err.print(problem, markup=False, highlight=False)
     if found.problems:
         raise typer.Exit(1)
-    out.print(
-        f"whole: alert {found.alert_id}, exported by {found.made_by} at {found.made_at}", highlight=False
-    )
+    out.print(f"whole: {found.about}, exported by {found.made_by} at {found.made_at}", highlight=False)
     out.print(f"signed by key {found.key}", highlight=False)
     if not key:
         out.print("Compare that with the key on the service's Health page, or give it as --key.")

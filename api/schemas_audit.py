@@ -27,6 +27,7 @@ class What(StrEnum):
     REVEAL = "reveal"  # people who were blurred; with the reason
     HOLD = "hold"
     HOLD_ENDED = "hold_ended"
+    CASE = "case"
     DELETION = "deletion"
     CONFIGURATION = "configuration"  # people, what they may see, tokens
 

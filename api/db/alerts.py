@@ -304,6 +304,14 @@ class AlertStore:
         label = f"{head.name} {head.opened_at:%Y-%m-%d %H-%M-%S}Z {kind.value}"
         return Evidence(PENDING, "", label) if row is None else Evidence(media_out(row), row["sha256"], label)
 
+    async def of_case(self, case_id: int) -> list[AlertOut]:
+        """The alerts of a case, oldest first. Raises StorageError."""
+        inside = select(tb.case_alerts.c.alert_id).where(tb.case_alerts.c.case_id == case_id)
+        query = alerts_select().where(tb.alerts.c.alert_id.in_(inside))
+        async with self._db.reading() as connection:
+            rows = (await connection.execute(query.order_by(tb.alerts.c.opened_at))).mappings().all()
+            return await self._outs(connection, rows)
+
     async def load(self, cameras: Cameras) -> LoadOut:
         """What was put before people in the last hour, and what not. Raises StorageError."""
         why = tb.alerts.c.suppressed

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from api.db.alerts import AlertStore
 from api.db.audit import AuditLog
 from api.db.cameras import CameraStore
+from api.db.cases import CaseStore
 from api.db.configurations import ConfigurationStore
 from api.db.handovers import HandoverStore
 from api.db.life import LifeStore
@@ -50,6 +51,7 @@ class Store:
     stats: StatsStore
     configurations: ConfigurationStore
     privacy: PrivacyStore
+    cases: CaseStore
 
 
 @asynccontextmanager
@@ -77,6 +79,7 @@ async def open_store(
             StatsStore(database, clock),
             ConfigurationStore(database, audit, clock),
             PrivacyStore(database, audit),
+            CaseStore(database, alerts, life, audit, clock),
         )
     finally:
         await database.close()

@@ -26,6 +26,7 @@ KNOWN: dict[str, Any] = {
     "camera_id": "lawn",
     "target_id": 1,
     "handover_id": 1,
+    "case_id": 1,
 }
 # The feed has no end (test_listeners.py); a log-out would leave the rest of the run with nobody logged in.
 LEFT_OUT = {"listen", "logOut"}

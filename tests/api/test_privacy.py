@@ -174,13 +174,23 @@ async def test_no_route_sends_a_clear_byte(api: Api) -> None:
     """Every route that sends files, with and without ranges, validators and `download`: nothing of the originals."""
     await _evidence(api, {"snapshot": _jpeg(), "clip": _clip(), "overlay": _overlay()})
     await _blur(api, "viewer", "operator")
-    known = {CLIP, SNAPSHOT, PICTURE, f"/alerts/{ALERT}/overlay", f"/alerts/{ALERT}/bundle"}
+    operator = await api.log_in("operator")
+    case = (await operator.post("/cases", json={"name": "17/3"})).json()["case_id"]
+    await operator.put(f"/cases/{case}/alerts/{ALERT}")
+    known = {
+        f"/cases/{case}/bundle",
+        CLIP,
+        SNAPSHOT,
+        PICTURE,
+        f"/alerts/{ALERT}/overlay",
+        f"/alerts/{ALERT}/bundle",
+    }
     paths = set()
     for context in iter_route_contexts(api.app.routes):
         route, path = context.original_route, context.path or ""
         if isinstance(route, APIRoute) and route.response_class in (FileResponse, StreamingResponse):
             filled = path.removeprefix("/api/v1").replace("{alert_id}", str(ALERT))
-            paths.add(filled.replace("{camera_id}", "lawn"))
+            paths.add(filled.replace("{camera_id}", "lawn").replace("{case_id}", str(case)))
     assert {path for path in paths if "{" not in path and path != "/"} == known
     clear = [_jpeg(), _clip()]
     etags = ", ".join(f'"{hashlib.sha256(data).hexdigest()}"' for data in clear)

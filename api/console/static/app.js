@@ -9,6 +9,7 @@ import { alertPage } from "./pages/alert.js";
 import { auditPage } from "./pages/audit.js";
 import { cameraPage } from "./pages/camera.js";
 import { camerasPage } from "./pages/cameras.js";
+import { casesPage } from "./pages/cases.js";
 import { healthPage } from "./pages/health.js";
 import { insightsPage } from "./pages/insights.js";
 import { livePage } from "./pages/live.js";
@@ -77,7 +78,7 @@ function open(me) {
     cameras: (ctx, route) => (route.parts[1] ? cameraPage : camerasPage)(ctx, route),
     insights: insightsPage,
     health: () => healthPage(),
-    ...(mayAct ? { shift: shiftPage } : {}),
+    ...(mayAct ? { shift: shiftPage, cases: casesPage } : {}),
     ...(me.role === "admin" ? { users: usersPage, audit: auditPage, outbound: outboundPage } : {}),
   };
   const router = new Router(Object.fromEntries(Object.entries(pages).map(([name, page]) => [name, (route) => page(context, route)])), show);

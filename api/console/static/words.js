@@ -48,6 +48,7 @@ export const AUDIT = {
   reveal: "People revealed",
   hold: "Hold",
   hold_ended: "Hold ended",
+  case: "Case",
   deletion: "Deletion",
   configuration: "Configuration",
 };

@@ -2,6 +2,7 @@
 
 import { ApiError, api, bundleUrl } from "../api.js";
 import { failure, loading, phaseChip, severityBadge } from "../badges.js";
+import { casePicker } from "../case_picker.js";
 import { ClaimBar } from "../claim_bar.js";
 import { announce, h, put } from "../dom.js";
 import { factList, historyList, panel, provenanceList } from "../facts.js";
@@ -52,7 +53,7 @@ export function alertPage({ store, me, lastList }, route) {
   const alertId = route.parts[1] ?? "";
   const player = new Player();
   const bar = new VerdictBar({ send, next, allowed: me.role !== "viewer" });
-  const holdBar = new HoldBar({ send: hold, allowed: me.role !== "viewer", bundle: bundleUrl(alertId) });
+  const holdBar = new HoldBar({ send: hold, allowed: me.role !== "viewer", bundle: bundleUrl(alertId), more: casePicker(alertId, read) });
   const privacy = privacyBar({ reveal, allowed: me.role !== "viewer" });
   const claimBar = new ClaimBar({ act, me });
   const notes = noteForm({ id: "alert-note", label: "Add a note", verb: "Add note", key: "a", said: "Note added", send: async (text) => take(await api.addNote(alertId, text)) });
