@@ -21,7 +21,6 @@ from support.live_api import start_api
 from support.running import File, Running
 from support.site import camera, gathering, write_network
 
-from api.db.tables import metadata
 from streams.config import load_site
 
 SOON_S = 60.0
@@ -141,12 +140,6 @@ def test_nothing_of_how_anybody_looks_is_kept_and_nobody_is_known_again(
     assert sum(check_file(path) for path in kept) > 100
     for picture in (path for path in kept if path.suffix == ".jpg"):
         Image.open(picture).verify()
-
-
-def test_no_table_can_hold_a_vector() -> None:
-    """The service's tables have no column of bytes, and no array."""
-    kinds = {type(column.type).__name__ for table in metadata.tables.values() for column in table.columns}
-    assert kinds <= {"Integer", "Float", "String", "Text", "Boolean", "JSON", "Uuid", "UtcDateTime"}
 
 
 def test_a_vector_would_be_found(tmp_path: Path) -> None:
