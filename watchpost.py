@@ -178,8 +178,8 @@ def cameras_test(  # noqa: PLR0917  options of the command line have names
     from dataclasses import asdict, replace
 
     from benchmarks.report import write_json
+    from streams.address import address_of
     from streams.probe import Mark, probe
-    from streams.source import address_of
 
     address = replace(
         address_of(source, user, password, Path.cwd()),
@@ -243,9 +243,7 @@ def verify(
         err.print(problem, markup=False, highlight=False)
     if found.problems:
         raise typer.Exit(1)
-    out.print(
-        f"whole: alert {found.alert_id}, exported by {found.made_by} at {found.made_at}", highlight=False
-    )
+    out.print(f"whole: {found.about}, exported by {found.made_by} at {found.made_at}", highlight=False)
     out.print(f"signed by key {found.key}", highlight=False)
     if not key:
         out.print("Compare that with the key on the service's Health page, or give it as --key.")

@@ -16,6 +16,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth import Guard
+from api.blurred import Blurrer
 from api.db.session import News, Publish
 from api.db.store import Clock, Store, open_store, utc_now
 from api.deps import Service
@@ -31,6 +32,7 @@ from api.routes import (
     audit,
     bundle,
     cameras,
+    cases,
     configurations,
     console,
     deletions,
@@ -40,6 +42,7 @@ from api.routes import (
     metrics,
     outbound,
     people,
+    privacy,
     session,
     stats,
     what_if,
@@ -98,6 +101,7 @@ def create_app(
             media = MediaFolder(storage, settings.picture_dir)
             retention = Retention(settings, store, storage, TrustedClock(clock, elapsed_s))
             await retention.begin()
+            counts.watch(retention)
             signing = await asyncio.to_thread(load_key, settings.data_dir)
             out = Outbound(
                 store,
@@ -107,6 +111,7 @@ def create_app(
                 settings.public_url,
             )
             listeners.append(out.ring)
+            blurrer = Blurrer(settings.data_dir / "blurred")
             app.state.service = Service(
                 settings,
                 store,
@@ -119,14 +124,17 @@ def create_app(
                 out,
                 reach,
                 signing,
+                blurrer,
             )
             beside = [
                 asyncio.create_task(out.run()),
                 asyncio.create_task(_tell_silent_workers(store, live)),
                 asyncio.create_task(retention.run()),
                 asyncio.create_task(store.audit.run()),
+                asyncio.create_task(blurrer.run()),
             ]
             yield
+            await blurrer.end()
             await _settle(store)
             live.close()
             for task in beside:
@@ -159,6 +167,9 @@ def create_app(
         life.handovers_router,
         alerts.router,
         bundle.router,
+        cases.router,
+        privacy.alerts_router,
+        privacy.router,
         people.router,
         people.tokens_router,
         audit.router,

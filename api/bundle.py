@@ -1,7 +1,8 @@
-"""Evidence of one alert as a file that can leave the house, and the proof that nobody changed it since.
+"""Evidence of an alert, or of a case of alerts, as a file that can leave the house, and the proof that nobody changed it since.
 
-A bundle is a zip: the alert with its history, the evidence, `manifest.json` with the sha256 of each of them, and
-`signature.json` with the service's signature over the manifest's bytes. What is not in the manifest does not belong.
+A bundle is a zip: each alert with its history and its evidence (of a case in a folder each), `manifest.json` with the
+sha256 of every file, and `signature.json` with the service's signature over the manifest's bytes. What is not in the
+manifest does not belong.
 """
 
 from __future__ import annotations
@@ -10,17 +11,18 @@ import hashlib
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
 from api.schemas import AlertDetail
+from api.schemas_cases import CaseDetail
 from api.signing import SigningKey, fingerprint, is_signed
 
 FORMAT = "watchpost-evidence/1"
-MANIFEST, SIGNATURE, ALERT = "manifest.json", "signature.json", "alert.json"
+MANIFEST, SIGNATURE, ALERT, CASE = "manifest.json", "signature.json", "alert.json", "case.json"
 _CHUNK = 1024 * 1024
 _SMALL = 64 * 1024 * 1024  # bytes; a manifest or an alert is smaller
 _UNREADABLE = (
@@ -34,14 +36,17 @@ _UNREADABLE = (
 )
 
 
+Alert = tuple[AlertDetail, Mapping[str, Path]]  # with the files of its evidence, by their names
+
+
 @dataclass(frozen=True, slots=True)
-class Export:
+class Contents:
     """What goes into a bundle."""
 
-    alert: AlertDetail
-    files: Mapping[str, Path]  # name in the bundle -> where it is
-    by: str
-    at: datetime
+    about: dict[str, Any]  # whose evidence it is, for the manifest
+    texts: dict[str, bytes]
+    files: dict[str, Path]  # name in the bundle -> where it is
+    not_there: dict[str, str]  # what is missing, and why
 
 
 @dataclass(slots=True)
@@ -49,7 +54,7 @@ class Verified:
     """What a bundle says, and what is wrong with it."""
 
     problems: list[str] = field(default_factory=list)
-    alert_id: str = ""
+    about: str = ""  # the alert, or the case and how many alerts are in it
     made_by: str = ""
     made_at: str = ""
     key: str = ""  # fingerprint of the key that signed it
@@ -60,25 +65,49 @@ class Verified:
         return not self.problems
 
 
-def write_bundle(out: IO[bytes], export: Export, key: SigningKey) -> None:
+def alert_contents(alert: Alert) -> Contents:
+    """One alert: its files lie at the top."""
+    return _contents({"alert_id": str(alert[0].alert_id)}, {}, [("", alert)])
+
+
+def case_contents(case: CaseDetail, alerts: Sequence[Alert]) -> Contents:
+    """A case: a folder for each of its alerts, named by its id."""
+    told = {"case": case.name, "alert_ids": [str(detail.alert_id) for detail, _ in alerts]}
+    texts = {CASE: case.model_dump_json(indent=2).encode()}
+    return _contents(told, texts, [(f"{one[0].alert_id}/", one) for one in alerts])
+
+
+def _contents(
+    about: dict[str, Any], texts: dict[str, bytes], alerts: Sequence[tuple[str, Alert]]
+) -> Contents:
+    found = Contents(about, texts, {}, {})
+    for folder, (detail, files) in alerts:
+        known = {Path(name).stem for name in files}
+        found.texts[folder + ALERT] = detail.model_dump_json(indent=2).encode()
+        found.files.update({folder + name: path for name, path in files.items()})
+        gone = {kind: media for kind, media in detail.media.items() if kind.value not in known}
+        found.not_there.update(
+            {folder + kind.value: media.reason or media.state.value for kind, media in gone.items()}
+        )
+    return found
+
+
+def write_bundle(out: IO[bytes], contents: Contents, by: str, at: datetime, key: SigningKey) -> None:
     """Write a bundle. Blocks; raises OSError."""
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as bundle:
-        texts = export.alert.model_dump_json(indent=2).encode()
-        files = [_entry(ALERT, len(texts), hashlib.sha256(texts).hexdigest())]
-        bundle.writestr(ALERT, texts)
-        for name, path in sorted(export.files.items()):
+        files = []
+        for name, text in contents.texts.items():
+            files.append(_entry(name, len(text), hashlib.sha256(text).hexdigest()))
+            bundle.writestr(name, text)
+        for name, path in sorted(contents.files.items()):
             files.append(_copy(bundle, name, path))
         manifest = {
             "format": FORMAT,
-            "alert_id": str(export.alert.alert_id),
-            "made_at": export.at.isoformat(),
-            "made_by": export.by,
+            **contents.about,
+            "made_at": at.isoformat(),
+            "made_by": by,
             "files": files,
-            "not_there": {
-                kind.value: media.reason or media.state.value
-                for kind, media in export.alert.media.items()
-                if not any(Path(name).stem == kind.value for name in export.files)
-            },
+            "not_there": contents.not_there,
         }
         body = json.dumps(manifest, indent=2, ensure_ascii=False).encode()
         bundle.writestr(MANIFEST, body)
@@ -130,7 +159,7 @@ def _verify(bundle: zipfile.ZipFile, found: Verified) -> None:
         found.problems.append(f"{MANIFEST} or {SIGNATURE} was changed: the signature does not fit")
         return
     manifest = json.loads(body)  # signed, so it is as it was written
-    found.alert_id, found.made_by, found.made_at = (manifest[n] for n in ("alert_id", "made_by", "made_at"))
+    found.about, found.made_by, found.made_at = _about(manifest), manifest["made_by"], manifest["made_at"]
     wanted = {entry["name"]: entry for entry in manifest["files"]}
     names = bundle.namelist()
     found.problems += [f"{name} is missing" for name in wanted.keys() - set(names)]
@@ -139,6 +168,12 @@ def _verify(bundle: zipfile.ZipFile, found: Verified) -> None:
     for name in sorted(wanted.keys() & set(names)):
         if _sha256(bundle, name, wanted[name]["bytes"]) != wanted[name]["sha256"]:
             found.problems.append(f"{name} was changed")
+
+
+def _about(manifest: Mapping[str, Any]) -> str:
+    if "case" in manifest:
+        return f"case {manifest['case']!r} of {len(manifest['alert_ids'])} alerts"
+    return f"alert {manifest['alert_id']}"
 
 
 def _small(bundle: zipfile.ZipFile, name: str, found: Verified) -> bytes | None:

@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import Depends, Header, HTTPException, Request
 
 from api.auth import Guard, same
+from api.blurred import Blurrer
 from api.db.people import SessionRow
 from api.db.store import Clock, Store
 from api.feed import Feed
@@ -44,6 +45,7 @@ class Service:
     outbound: Outbound
     reach: Reach
     signing: SigningKey
+    blurrer: Blurrer
     workers: Workers = field(default_factory=Workers)
     what_ifs: WhatIfs = field(default_factory=WhatIfs)
 

@@ -94,6 +94,15 @@ class MediaFolder:
                 raise HTTPException(503, problem) from error
             raise
 
+    def serve_copy(self, copy: Path, kind: MediaKind, label: str, request: Request) -> Response:
+        """A blurred copy, under a name and an ETag of its own; raises HTTPException 404."""
+        name = label.translate(_UNSAFE_IN_NAMES).lstrip(".- ") + f" blurred{copy.suffix}"
+        return _serve(copy, copy.parent, _FORMS[kind], copy.name, request, name)
+
+    def picture_path(self, camera_id: str) -> Path:
+        """Where the newest picture of a camera lies."""
+        return self._pictures / f"{camera_id}.jpg"
+
     def serve_picture(self, camera_id: str, etag: str, request: Request) -> Response:
         """The newest picture of a camera; raises HTTPException 404 if there is none."""
         name = f"{camera_id}.jpg"

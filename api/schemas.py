@@ -1,4 +1,4 @@
-"""The wire contract between worker, service and console. Imports pydantic and detector.types only.
+"""The wire contract between worker, service and console. Of detector it imports types and errors' words only.
 
 Every datetime is UTC and ends in Z on the wire. Boxes are x0 y0 x1 y1 px of the full upright picture; zones
 are 0-1 of it.
@@ -13,6 +13,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from detector.errors import Trouble
 from detector.types import Alert, Phase, Severity
 
 
@@ -28,11 +29,17 @@ def _plain_text(text: str) -> str:
     return text
 
 
+def _to_column(number: int) -> int:
+    """A count stops at what a column of the database holds."""
+    return min(number, 2**31 - 1)
+
+
 Utc = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_plain_text)]
 Line = Annotated[str, Field(max_length=500), AfterValidator(_plain_text)]
 ShortText = Annotated[str, Field(max_length=2000), AfterValidator(_plain_text)]
+Count = Annotated[int, Field(ge=0), AfterValidator(_to_column)]
 Fact = bool | int | float | str
 Box = tuple[float, float, float, float]
 Point = tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]]
@@ -171,6 +178,7 @@ class CameraState(StrEnum):
     STARTING = "starting"
     ONLINE = "online"
     OFFLINE = "offline"
+    STOPPING = "stopping"  # no longer wanted; what is open is still being closed and given back
     ENDED = "ended"
     REMOVED = "removed"  # no worker is to watch it any more; its alerts stay
 
@@ -181,11 +189,22 @@ class CameraHealthIn(Wire):
     camera_id: Slug
     state: CameraState
     reason: Line  # "" when online, unless it is wrong in a newer site file, or its zones must be checked
-    n_decoded: int
-    n_analysed: int
-    n_dropped: int
+    trouble: Trouble = (
+        Trouble.NONE
+    )  # what keeps it from being seen, in one word; a worker older than it tells none
+    n_decoded: Count
+    n_analysed: Count
+    n_dropped: Count
     coverage: Annotated[float, Field(ge=0, le=1)]  # analysed seconds / elapsed seconds
-    n_people: int
+    n_people: Count
+
+
+class WorkerDisk(Wire):
+    """The disk on which a worker's alerts and evidence wait to be sent."""
+
+    free_bytes: Annotated[int, Field(ge=0)]
+    total_bytes: Annotated[int, Field(ge=0)]
+    full: bool  # what is left is kept for alerts: they go on, without evidence
 
 
 class HeartbeatIn(Wire):
@@ -193,8 +212,9 @@ class HeartbeatIn(Wire):
 
     worker_id: Slug
     at: Utc
-    n_outbox: int  # items not yet delivered
-    n_refused: int  # items the API refused, kept for a person
+    n_outbox: Count  # items not yet delivered
+    n_refused: Count  # items the API refused, kept for a person
+    disk: WorkerDisk | None = None  # null: it does not answer, or a worker older than this
     cameras: Annotated[list[CameraHealthIn], Field(max_length=1000)]
 
 
@@ -323,6 +343,7 @@ class Suppression(StrEnum):
 
     COOLDOWN = "cooldown"  # it repeats one that was shown shortly before
     BUDGET = "budget"  # of low severity, when the desk was shown all it can take
+    SHADOW = "shadow"  # of a rule that runs silently; stays so however severe it gets
 
 
 class SuppressedOut(Wire):
@@ -427,6 +448,7 @@ class CameraOut(CameraIn):
 
     state: CameraState
     reason: str
+    trouble: Trouble
     seen_at: Utc | None
     coverage: float
     n_people: int

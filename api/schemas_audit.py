@@ -24,8 +24,10 @@ class What(StrEnum):
     NOTE = "note"
     HAND_OVER = "hand_over"
     TAKE_HAND_OVER = "take_hand_over"
+    REVEAL = "reveal"  # people who were blurred; with the reason
     HOLD = "hold"
     HOLD_ENDED = "hold_ended"
+    CASE = "case"
     DELETION = "deletion"
     CONFIGURATION = "configuration"  # people, what they may see, tokens
 

@@ -40,6 +40,7 @@ class RuleTable(Wire):
     active: Times  # none: always
     raised: Times
     severity: Severity | None = None
+    shadow: bool = False  # judged and stored, never put before people
 
 
 class Configuration(Wire):

@@ -13,7 +13,7 @@ from api.schemas_configuration import Configuration, OrderOut
 from detector.types import Severity
 
 LONGEST_H = 48
-MOST_ALERTS = 500  # in one answer
+MOST_ALERTS, MOST_SPANS = 500, 1000  # in one answer
 
 
 class WhatIfIn(Wire):
@@ -47,6 +47,7 @@ class Would(Wire):
     opened_at: Utc
     ended_at: Utc | None  # null: it goes on after the span
     reason: Line
+    shadow: bool = False
 
 
 class WhatIfAnswer(Wire):
@@ -55,7 +56,7 @@ class WhatIfAnswer(Wire):
     problem: Line  # "" unless nothing could be tried
     judged_until: Utc | None  # before the end of the span when it took too long; null: nothing was judged
     n_pictures: int
-    covered_s: float  # seconds of which tracks are kept
+    covered: Annotated[list[tuple[Utc, Utc]], Field(max_length=MOST_SPANS)]  # times of which tracks are kept
     took_s: float
     left_out: Annotated[list[Slug], Field(max_length=100)]  # rules that tracks alone cannot answer
     alerts: Annotated[list[Would], Field(max_length=MOST_ALERTS)]
@@ -79,6 +80,7 @@ class Past(Wire):
     opened_at: Utc
     verdict: Verdict | None
     reason: str
+    shadow: bool = False
 
 
 class Fate(StrEnum):
@@ -104,7 +106,8 @@ class WhatIfOut(Wire):
     since: Utc
     judged_until: Utc | None
     n_pictures: int
-    covered_s: float
+    covered_s: float  # of which tracks are kept
+    n_not_covered: int  # past alerts that opened at other times, and are not compared
     took_s: float
     left_out: list[str]
     lines: list[WhatIfLine]

@@ -86,6 +86,11 @@ class WhatIfs:
         return True
 
 
+def covers(spans: Sequence[tuple[datetime, datetime]], at: datetime) -> bool:
+    """Whether tracks are kept of a moment, or of just beside it."""
+    return any(start - _NEAR <= at <= end + _NEAR for start, end in spans)
+
+
 def fates(past: Sequence[tuple[Past, datetime | None]], would: Sequence[Would]) -> list[WhatIfLine]:
     """What becomes of each alert, oldest first. `past`: each with its end, None while it goes on.
 
@@ -95,7 +100,7 @@ def fates(past: Sequence[tuple[Past, datetime | None]], would: Sequence[Would]) 
         (_apart(one, other), i, j)
         for i, (one, end) in enumerate(past)
         for j, other in enumerate(would)
-        if one.rule == other.rule and _overlap(one, end, other)
+        if (one.rule, one.shadow) == (other.rule, other.shadow) and _overlap(one, end, other)
     ]
     matched: dict[int, int] = {}
     taken: set[int] = set()

@@ -28,14 +28,16 @@ from detector.rules.left_behind import LeftBehind
 from detector.scene import Judgement, Scene
 from detector.types import Alert, Detections
 from models.fetch import sha256
+from streams.address import address_of
 from streams.analysis import Run
 from streams.config import Camera, Site
+from streams.feed import Clock
 from streams.flow import Board
 from streams.frame import Frame
 from streams.inference import Detector
 from streams.pairlook import PairLooker
 from streams.reader import CameraHealth, Outside, Reader
-from streams.source import Clock, VideoPacket, address_of
+from streams.source import VideoPacket
 from streams.tracks_file import Origin, TracksWriter, read_origin, read_tracks
 from streams.worker import build_detector
 

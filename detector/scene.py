@@ -89,7 +89,11 @@ class Scene:
 
         `objects`: what is no person; without them rules about things find nothing.
         """
-        return self.judge(self._watch(stamp, tracks, objects or Detections.empty(), self._begin(stamp)))
+        return self.judge(self.watch(stamp, tracks, objects))
+
+    def watch(self, stamp: Stamp, tracks: Tracks, objects: Detections | None = None) -> Watched:
+        """As `track`, of people who were followed elsewhere; `judge` comes next."""
+        return self._watch(stamp, tracks, objects or Detections.empty(), self._begin(stamp))
 
     def _watch(self, stamp: Stamp, tracks: Tracks, detections: Detections, alerts: list[Alert]) -> Watched:
         tracks = tracks[tracks.kinds == Kind.PERSON]

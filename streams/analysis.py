@@ -21,7 +21,10 @@ from uuid import UUID
 from api.schemas import AlertIn, CameraState, MediaKind, Provenance, Stages
 from detector.errors import StorageError
 from detector.pairs import PairSight
+from detector.rules.base import Rule
 from detector.rules.blind import Kind, Link, Sentinel, Sight
+from detector.rules.handoff import LEAST_PX, Handoff, HandoffCounts
+from detector.rules.scheduled import Scheduled
 from detector.scene import Scene, Watched
 from detector.types import Alert, Detections, Phase, Stamp
 from streams.aftermath import Follows
@@ -47,6 +50,7 @@ _MANY = 50  # rows that wait for the disk: from then on nothing large is kept in
 _SLACK_S = 15.0  # how far the analysis may lag behind the newest packet
 _BURST_S = 2.0  # a close pair is looked at more often for this long after it was last seen
 _LOOK_S = 1.0  # how often a camera's state is looked at while no picture of it is judged
+_NO_FAULT = (CameraState.ONLINE, CameraState.STOPPING, CameraState.ENDED)  # an end that was wished for
 _UNKNOWN_VIEW = (Kind.MOVED,)  # clear, but not usual
 _MAX_GAP_S = 2.0  # pictures further apart than this (and than two periods) leave a hole in the coverage
 
@@ -113,7 +117,9 @@ class Counts:
     n_analysed: int = 0
     n_people: int = 0
     covered_s: float = 0.0  # stream seconds during which pictures were analysed
+    n_pairs: int = 0  # close pairs in the newest picture
     n_pairs_left_out: int = 0  # close pairs over the bound, picture by picture
+    handoffs: Sequence[HandoffCounts] = ()  # of the camera's hand-off rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +135,12 @@ class Analysis:
 
     def __init__(self, camera: Camera, run: Run, desk: Desk, health: Callable[[], CameraHealth]) -> None:
         """`health` tells how the camera's reader is; it may be called from any thread."""
-        self.counts = Counts()
+        rules = camera.build_rules()
+        self.counts = Counts(handoffs=_handoffs(rules))
         self.newest: Frame | None = None  # the last analysed picture; other threads may read it
         self.retired = False  # set once nothing more comes of it; other threads may read it
         self._camera, self._run, self._desk = camera, run, desk
-        self._scene = Scene(camera.id, run.run_id, camera.build_rules(), calibration=camera.ground)
+        self._scene = Scene(camera.id, run.run_id, rules, calibration=camera.ground)
         self._learned = desk.learned and Learned(desk.learned, camera.id, self._scene, desk.monotonic)
         self._drawn = desk.learned and Drawn(desk.learned, camera)
         self._keeper = desk.tracks and Keeper(desk.tracks, _origin(camera, run), desk.monotonic)
@@ -157,6 +164,11 @@ class Analysis:
         self._run = replace(self._run, config_hash=run.config_hash)
 
     @property
+    def frozen(self) -> bool:
+        """Whether its picture stands still, though pictures come; may be read from any thread."""
+        return self._sentinel.found is Kind.FROZEN
+
+    @property
     def warning(self) -> str:
         """What a person should look at, though the camera is watched; may be read from any thread."""
         return self._drawn.warning if self._drawn else ""
@@ -177,8 +189,9 @@ class Analysis:
         """Judge what `track` gave of this picture, with what was seen of its pairs."""
         self._count(frame.stamp)
         self.newest = frame
+        self.counts.n_pairs = len(watched.proposed.pairs)
         self.counts.n_pairs_left_out += watched.proposed.n_left_out
-        if watched.proposed.pairs:
+        if any(pair.body_px >= LEAST_PX for pair in watched.proposed.pairs):  # else nobody looks at them
             self._desk.burst(frame.stamp.t + _BURST_S)
         judgement = self._scene.judge(watched, pairs)
         self.counts.n_people = len(judgement.tracks)
@@ -199,7 +212,7 @@ class Analysis:
     def watch(self) -> None:
         """Look at the camera itself, pictures or not: whether it has gone blind. Called several times a second."""
         now_s, health = self._desk.monotonic(), self._health()
-        if health.state in (CameraState.ONLINE, CameraState.ENDED):  # an end is no fault
+        if health.state in _NO_FAULT:
             self._linked_s = now_s
         if health.state is not CameraState.ONLINE:
             self._judged_s = now_s
@@ -221,7 +234,7 @@ class Analysis:
         """No more pictures for now: close what is open, with this `end_reason`, and write what is due."""
         self._tell(self._scene.end(reason), self._desk.now())
         self._finish_overlays(None, 0.0)
-        self.counts.n_people = 0
+        self.counts.n_people = self.counts.n_pairs = 0
         if self._learned:
             self._learned.save()
         if self._keeper:
@@ -355,6 +368,12 @@ def _origin(camera: Camera, run: Run) -> Origin:
     """What kept tracks are made of and by; `run` is the one in which their ids mean something."""
     source = {"file": camera.id, "sha256": "", "run_id": str(run.run_id)}
     return Origin(source, run.network, run.model_sha256, run.provider, 0, 0)
+
+
+def _handoffs(rules: Sequence[Rule]) -> list[HandoffCounts]:
+    """What each hand-off rule counts, whatever its terms."""
+    plain = [rule.within if isinstance(rule, Scheduled) else rule for rule in rules]
+    return [rule.counts for rule in plain if isinstance(rule, Handoff)]
 
 
 def keep_s(camera: Camera) -> float:

@@ -24,7 +24,7 @@ from av.video.frame import PictureType
 from av.video.stream import VideoStream
 
 from detector.errors import ConfigError, SourceUnreadable, StorageError
-from streams.evidence import FULL, NOT_STORED
+from streams.evidence import FULL, NOT_STORED, Span
 from streams.frame import quarter_turns, upright_size
 from streams.masks import NO_MASKS, Masks
 
@@ -86,14 +86,6 @@ def _container_for(template: VideoStream) -> str:
             continue
         return name
     raise SourceUnreadable("no clip can be made of this codec", got=template.codec_context.name)
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """What a clip shows, in stream seconds."""
-
-    start_t: float  # of the first picture shown
-    duration_s: float
 
 
 def check_encoder() -> None:

@@ -25,12 +25,12 @@ from detector.lines import Line
 from detector.rules.base import Rule
 from detector.rules.blind import BlindParams
 from detector.zones import Zone
+from streams.address import Address, Transport, address_of
 from streams.checked import Section, named, params_of, refuse_unknown, section_of
 from streams.hardware import Decoder
 from streams.masks import NO_MASKS, Masks
 from streams.places import Pair, Places, PlacesSection, places_of
 from streams.rulebook import RuleChoice
-from streams.source import Address, Transport, address_of
 
 Pace = Literal["realtime", "fast"]
 

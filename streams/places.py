@@ -102,6 +102,7 @@ def _told(choice: RuleChoice) -> RuleTable:
         active=[] if terms.active is None else list(terms.active.texts),
         raised=[] if terms.raised is None else list(terms.raised.texts),
         severity=terms.severity,
+        shadow=terms.shadow,
     )
 
 

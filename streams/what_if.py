@@ -15,12 +15,12 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 from uuid import UUID
 
-from api.schemas_what_if import MOST_ALERTS, WhatIfAnswer, Would
+from api.schemas_what_if import MOST_ALERTS, MOST_SPANS, WhatIfAnswer, Would
 from detector.calibration import Calibration
 from detector.errors import ConfigError
 from detector.rules.handoff import NAME as HANDOFF
@@ -37,7 +37,7 @@ LIMIT_S = 45.0  # of judging
 _GRACE_S = 15.0  # beyond it, for the process to start and to answer
 _NO_TRACKS = frozenset({HANDOFF, "left_behind"})  # rules about things and hands
 _STEP_S = 0.3  # pictures nearer than this to the one before are passed over
-_HOLE_S = 12.0  # pictures farther apart than this leave a hole in what is covered
+_HOLE = timedelta(seconds=12)  # pictures farther apart than this leave a hole in what is covered
 _NICE = 10
 _LOOK_EVERY = 500  # pictures between two looks at the clock
 _RUN = UUID(int=0)  # no alert of a trial leaves it
@@ -59,7 +59,7 @@ class Trial:
 def failed(problem: str) -> WhatIfAnswer:
     """The answer when nothing could be tried."""
     return WhatIfAnswer(
-        problem=problem, judged_until=None, n_pictures=0, covered_s=0.0, took_s=0.0, left_out=[], alerts=[]
+        problem=problem, judged_until=None, n_pictures=0, covered=[], took_s=0.0, left_out=[], alerts=[]
     )
 
 
@@ -95,7 +95,8 @@ class _Seen:
         self._last: Stamp | None = None
         self._part = ("", 0)  # run and epoch as they were
         self._epoch = 0
-        self._n_pictures, self._covered_s = 0, 0.0
+        self._n_pictures = 0
+        self._covered: list[tuple[datetime, datetime]] = []
 
     def take(self, run: str, stamp: Stamp, tracks: Tracks) -> None:
         """Judge one picture."""
@@ -109,8 +110,10 @@ class _Seen:
                 size = (now.width, now.height)
                 self._scene.recall(stored(self._trial.learned, self._trial.camera_id, size))
         self._tell(self._scene.follow(now, tracks).alerts)
-        if last is not None and last.epoch == now.epoch and now.t - last.t <= _HOLE_S:
-            self._covered_s += now.t - last.t
+        if last is not None and timedelta(0) <= now.at - last.at <= _HOLE:
+            self._covered[-1] = (self._covered[-1][0], now.at)
+        elif len(self._covered) < MOST_SPANS:
+            self._covered.append((now.at, now.at))
         self._last, self._n_pictures = now, self._n_pictures + 1
 
     def answer(self, took_s: float) -> WhatIfAnswer:
@@ -119,7 +122,7 @@ class _Seen:
             problem="",
             judged_until=None if self._last is None else self._last.at,
             n_pictures=self._n_pictures,
-            covered_s=self._covered_s,
+            covered=self._covered,
             took_s=took_s,
             left_out=sorted({choice.rule for choice in self._trial.rules} & _NO_TRACKS),
             alerts=[_would(phases) for phases in self._told.values()][:MOST_ALERTS],
@@ -140,6 +143,7 @@ def _would(phases: list[Alert]) -> Would:
         opened_at=opened.at,
         ended_at=newest.at if newest.phase is Phase.CLOSED else None,
         reason=opened.reason,
+        shadow=opened.params.get("shadow") is True,
     )
 
 

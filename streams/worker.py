@@ -30,6 +30,7 @@ from detector.rules.handoff import NAME as HANDOFF
 from models.catalog import load_card
 from models.export import ensure_network
 from models.onnx import DetectorOptions, OnnxDetector
+from streams import allocator
 from streams.aftermath import last_sign, lock_of, settle, show_life
 from streams.analysis import Analysis, Desk, Run, keep_s, now_utc
 from streams.clips import check_encoder
@@ -38,7 +39,7 @@ from streams.console import Console
 from streams.courier import Courier, Wait, open_client
 from streams.evidence import Folder
 from streams.flow import Board, Pipe, Stage
-from streams.health import Census, Pulse, Watched
+from streams.health import Census, Parts, Pulse, Watched
 from streams.inference import Inference, Orders
 from streams.kept_tracks import TrackFolder
 from streams.liaison import Liaison
@@ -156,6 +157,7 @@ class Worker:
             config_hash=site.config_hash,
         )
         self._abandon, self._stopping = threading.Event(), threading.Event()
+        self._tidied_s = time.monotonic()  # when freed memory was last given back
         self._board = Board()
         self._every_picture = every_picture  # of a file, whatever its pace; a live camera's are overtaken
         self._cuts: Pipe[Cut] = Pipe(_CUTS)
@@ -173,14 +175,16 @@ class Worker:
         self._writer = self._stage("clips", ClipWriter(self._cuts, self._folder, self._outbox).run)
         self._sender = Courier(self._outbox, self._client)
         self._courier = self._stage("courier", self._sender.run)
-        pulse = Pulse(site.worker.worker_id, self._client, self._census, self._board, self._outbox)
-        self._watchers = [self._stage("pulse", pulse.run)]  # tell how it goes, and alerts do without them
+        parts = Parts(self._census, self._board, self._outbox, self._folder)
+        self._pulse = Pulse(site.worker.worker_id, self._client, parts)
+        self._watchers = [
+            self._stage("pulse", self._pulse.run)
+        ]  # tell how it goes, and alerts do without them
         if not every_picture:
             liaison = Liaison(site.worker.worker_id, self._client, self._console, self._wishes, self._abandon)
             self._watchers.append(self._stage("console", liaison.run))
         if page is not None:
-            collector = WorkerCollector(self._census, self._board, self._outbox, self._cuts)
-            page.registry.register(collector)
+            page.registry.register(WorkerCollector(parts, self._cuts))
             self._watchers.append(self._stage("metrics", page.run))
 
     def start(self, alive_at: datetime | None = None) -> None:
@@ -206,13 +210,16 @@ class Worker:
         self._roster.apply(site, self._run)
 
     def look(self) -> None:
-        """To be called often: cameras come and go in steps, and the console's wishes come."""
+        """To be called often: cameras come and go in steps, the console's wishes come, memory is tidied."""
         changed = False
         while len(self._wishes) and (order := self._wishes.get(0.0)) is not None:
             changed = self._console.take(order, self._site) or changed
         if changed:
             self._apply()
         self._roster.look(self._judge.n_obeyed)
+        if time.monotonic() - self._tidied_s > allocator.EVERY_S:
+            allocator.give_back()
+            self._tidied_s = time.monotonic()
 
     @property
     def n_analysed(self) -> int:
@@ -263,14 +270,16 @@ class Worker:
             self._board.join(camera.id, lossless=True)
         requests: Pipe[ClipRequest] = Pipe(_REQUESTS)
         ring = PacketRing(keep_s(camera))
-        recorder = Recorder(ring, requests, self._cuts, self._abandon, camera.id, patient=patient)
+        recorder = Recorder(
+            ring, requests, self._cuts, self._abandon, camera.id, patient=patient, drafts=not patient
+        )
         sink: Recorder | MainStream = recorder
         if camera.evidence is not None:
             sink = MainStream(
                 camera.id, camera.evidence, recorder, outside.clock, outside.open_source, outside.dice
             )
         clock = replace(outside.clock, wait=partial(_wait_and_cut, outside.clock.wait, sink))
-        reader = Reader(camera, self._board, sink, self._noted, replace(outside, clock=clock))
+        reader = Reader(camera, self._board, sink, self._pulse.note, replace(outside, clock=clock))
         learned = self._site.worker.state_dir / "learned"
         desk = Desk(
             self._outbox,
@@ -291,6 +300,8 @@ class Worker:
                 if isinstance(sink, MainStream):
                     sink.close()
             recorder.serve()
+            if stop.is_set():
+                reader.close()
 
         return Lookout(watched, requests, self._stage(f"camera {camera.id}", run))
 
@@ -300,9 +311,6 @@ class Worker:
     def _on_death(self, name: str, error: BaseException) -> None:
         log.critical("part died name=%r error=%s", name, error, exc_info=error)
         self.died.append((name, error))
-
-    def _noted(self, health: CameraHealth) -> None:
-        """A camera's state changed; the pulse tells it at its next beat."""
 
     def _state_of(self, camera_id: str) -> CameraState:
         watched = self._census().watched.get(camera_id)

@@ -69,7 +69,7 @@ class AlertFilter:
     phase: Phase | None = None
     severity: Severity | None = None
     verdict: str | None = None
-    suppressed: str = "no"  # "no", "only" or "any"
+    suppressed: str = "no"  # "no", "only" (repeats, above the budget), "shadow" or "any"
     cameras: Cameras = None  # the only ones that may be shown
 
 
@@ -304,6 +304,14 @@ class AlertStore:
         label = f"{head.name} {head.opened_at:%Y-%m-%d %H-%M-%S}Z {kind.value}"
         return Evidence(PENDING, "", label) if row is None else Evidence(media_out(row), row["sha256"], label)
 
+    async def of_case(self, case_id: int) -> list[AlertOut]:
+        """The alerts of a case, oldest first. Raises StorageError."""
+        inside = select(tb.case_alerts.c.alert_id).where(tb.case_alerts.c.case_id == case_id)
+        query = alerts_select().where(tb.alerts.c.alert_id.in_(inside))
+        async with self._db.reading() as connection:
+            rows = (await connection.execute(query.order_by(tb.alerts.c.opened_at))).mappings().all()
+            return await self._outs(connection, rows)
+
     async def load(self, cameras: Cameras) -> LoadOut:
         """What was put before people in the last hour, and what not. Raises StorageError."""
         why = tb.alerts.c.suppressed
@@ -352,9 +360,12 @@ def _filtered(wanted: AlertFilter) -> Select[Any]:
         value = getattr(wanted, name)
         if value is not None:
             query = query.where(tb.alerts.c[name] == str(value))
+    why = tb.alerts.c.suppressed
+    silent = why == Suppression.SHADOW.value
     if wanted.suppressed != "any":
-        why = tb.alerts.c.suppressed
-        query = query.where(why.is_(None) if wanted.suppressed == "no" else why.is_not(None))
+        query = query.where(
+            {"no": why.is_(None), "only": why.is_not(None) & ~silent, "shadow": silent}[wanted.suppressed]
+        )
     if wanted.verdict == "none":
         query = query.where(tb.alerts.c.verdict_id.is_(None))
     elif wanted.verdict is not None:

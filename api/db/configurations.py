@@ -109,7 +109,7 @@ class ConfigurationStore:
                     at=self._clock(),
                 )
             )
-            details = {"change": "camera configured", "version": last + 1, "note": wanted.note} | _counts(
+            details = {"done": "camera configured", "version": last + 1, "note": wanted.note} | _counts(
                 content
             )
             await self._audit.append(write, Entry(by, What.CONFIGURATION, camera_id, details))

@@ -145,18 +145,25 @@ class LifeStore:
     async def hold(self, alert_id: UUID, by: str, held: bool) -> None:
         """Keep an alert's evidence whatever its age and the disk, or no longer.
 
-        Who began to hold it stays. Raises UnknownAlert, StorageError.
+        Who began to hold it stays. Raises WrongStatus for the release of one in a case, UnknownAlert, StorageError.
         """
-        now = self._clock()
         async with self._db.writing() as write:
-            row = await _row(write, alert_id)
-            if (row["held_by"] is not None) == held:
-                return
-            values = {"held_by": by, "held_at": now} if held else {"held_by": None, "held_at": None}
-            await self._did(write, alert_id, ActionKind.HELD if held else ActionKind.HOLD_ENDED, by)
-            await self._alerts.touch(write, alert_id, values | _used(row, by, now))
-            what = What.HOLD if held else What.HOLD_ENDED
-            await self._audit.append(write, Entry(by, what, str(alert_id)))
+            kept = select(tb.cases.c.name).join(tb.case_alerts).where(tb.case_alerts.c.alert_id == alert_id)
+            if not held and (names := (await write.connection.execute(kept)).scalars().all()):
+                raise WrongStatus(f"this alert is in a case ({', '.join(sorted(names))}): take it out first")
+            await self.hold_within(write, alert_id, by, held=held)
+
+    async def hold_within(self, write: Write, alert_id: UUID, by: str, *, held: bool) -> None:
+        """The same within a write, whatever case it is in. Raises UnknownAlert, StorageError."""
+        now = self._clock()
+        row = await _row(write, alert_id)
+        if (row["held_by"] is not None) == held:
+            return
+        values = {"held_by": by, "held_at": now} if held else {"held_by": None, "held_at": None}
+        await self._did(write, alert_id, ActionKind.HELD if held else ActionKind.HOLD_ENDED, by)
+        await self._alerts.touch(write, alert_id, values | _used(row, by, now))
+        what = What.HOLD if held else What.HOLD_ENDED
+        await self._audit.append(write, Entry(by, what, str(alert_id)))
 
     async def hand_over(self, write: Write, by: str, note: str) -> int:
         """Within a write: end every claim of a person, with the note in each alert's history; how many there were."""

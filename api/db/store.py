@@ -10,11 +10,13 @@ from datetime import UTC, datetime, timedelta
 from api.db.alerts import AlertStore
 from api.db.audit import AuditLog
 from api.db.cameras import CameraStore
+from api.db.cases import CaseStore
 from api.db.configurations import ConfigurationStore
 from api.db.handovers import HandoverStore
 from api.db.life import LifeStore
 from api.db.outbound import OutboundStore
 from api.db.people import PeopleStore
+from api.db.privacy import PrivacyStore
 from api.db.retention import RetentionStore
 from api.db.session import Database, News, Publish
 from api.db.stats import StatsStore
@@ -48,6 +50,8 @@ class Store:
     outbound: OutboundStore
     stats: StatsStore
     configurations: ConfigurationStore
+    privacy: PrivacyStore
+    cases: CaseStore
 
 
 @asynccontextmanager
@@ -74,6 +78,8 @@ async def open_store(
             OutboundStore(database, audit, clock),
             StatsStore(database, clock),
             ConfigurationStore(database, audit, clock),
+            PrivacyStore(database, audit),
+            CaseStore(database, alerts, life, audit, clock),
         )
     finally:
         await database.close()

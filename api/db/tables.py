@@ -68,6 +68,7 @@ users = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("cameras", JSON(none_as_null=True)),  # the ids of those this person may see; null: all
     Column("disabled_at", UtcDateTime),  # null: may log in
+    Column("subject", String(300), unique=True, index=True),  # of an OIDC provider; null: logs in by password
 )
 
 sessions = Table(
@@ -101,6 +102,7 @@ cameras = Table(
     Column("rules", JSON, nullable=False),
     Column("state", String(16), nullable=False),
     Column("reason", String(500), nullable=False),
+    Column("trouble", String(16), nullable=False, server_default=""),  # the reason as a word
     Column("seen_at", UtcDateTime),  # this service's clock at the last pulse
     Column("coverage", Float, nullable=False),
     Column("n_people", Integer, nullable=False),
@@ -147,7 +149,7 @@ alerts = Table(
     Index("ix_alerts_camera_id_arrival", "camera_id", "arrival"),
     Index("ix_alerts_camera_id_rule_phase", "camera_id", "rule", "phase"),
     # Holds all that figures are counted from: no row of an alert, with its facts, is read for them.
-    Index("ix_alerts_opened_at", "opened_at", "camera_id", "rule", "verdict_id", "received_at"),
+    Index("ix_alerts_opened_at", "opened_at", "camera_id", "rule", "verdict_id", "received_at", "suppressed"),
 )
 
 alert_phases = Table(
@@ -309,17 +311,16 @@ outbound_log = Table(
     Index("ix_outbound_log_target_id_id", "target_id", "id"),
 )
 
-configurations = (
-    Table(  # what is looked at in a camera's picture, as people made it; a version is never changed
-        "configurations",
-        metadata,
-        Column("camera_id", ForeignKey("cameras.camera_id"), primary_key=True),
-        Column("version", Integer, primary_key=True, autoincrement=False),  # from 1
-        Column("content", JSON(none_as_null=True)),  # null: the worker's site file alone
-        Column("note", String(2000), nullable=False),
-        Column("by", String(64), nullable=False),
-        Column("at", UtcDateTime, nullable=False),
-    )
+# What is looked at in a camera's picture, as people made it; a version is never changed.
+configurations = Table(
+    "configurations",
+    metadata,
+    Column("camera_id", ForeignKey("cameras.camera_id"), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),  # from 1
+    Column("content", JSON(none_as_null=True)),  # null: the worker's site file alone
+    Column("note", String(2000), nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )
 
 in_force = Table(  # what the worker of a camera says of its configuration
@@ -327,5 +328,38 @@ in_force = Table(  # what the worker of a camera says of its configuration
     metadata,
     Column("camera_id", ForeignKey("cameras.camera_id"), primary_key=True),
     Column("told", JSON, nullable=False),  # InForceIn
+    Column("at", UtcDateTime, nullable=False),
+)
+
+privacy = Table(
+    "privacy",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("blurred", JSON, nullable=False),  # the roles for which people are blurred
+)
+
+reveals = Table(  # who may see an alert clear until the session ends; why is in the audit
+    "reveals",
+    metadata,
+    Column("session", ForeignKey("sessions.token_hash", ondelete="CASCADE"), primary_key=True),
+    Column("alert_id", ForeignKey("alerts.alert_id", ondelete="CASCADE"), primary_key=True),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("note", String(2000), nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+case_alerts = Table(
+    "case_alerts",
+    metadata,
+    Column("case_id", ForeignKey("cases.id", ondelete="CASCADE"), primary_key=True),
+    Column("alert_id", ForeignKey("alerts.alert_id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("by", String(64), nullable=False),
     Column("at", UtcDateTime, nullable=False),
 )

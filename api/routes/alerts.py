@@ -7,20 +7,21 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, JSONResponse
 
 from api.db.alerts import AlertFilter, UnknownAlert
 from api.db.audit import Entry
 from api.db.cursor import BadCursor
 from api.deps import AlertDep, PersonDep, Service, ServiceDep, require_person
-from api.schemas import AlertDetail, AlertPage, MediaKind, MediaState, Slug, Verdict
+from api.schemas import AlertDetail, AlertPage, Fact, MediaKind, MediaState, Slug, Verdict
 from api.schemas_audit import What
 from api.schemas_desk import LoadOut
+from api.views import BEING_MADE, blurred_copy
 from detector.types import Phase, Severity
 
 router = APIRouter(prefix="/alerts", tags=["alerts"], dependencies=[Depends(require_person)])
 
-Suppressed = Literal["no", "only", "any"]
+Suppressed = Literal["no", "only", "shadow", "any"]
 VerdictFilter = Literal["none"] | Verdict
 
 
@@ -94,8 +95,18 @@ def _serve(kind: MediaKind) -> None:
         if found.media.state is MediaState.MISSING:
             raise HTTPException(404, f"there is no {kind.value}: {found.media.reason}")
         what = What.DOWNLOAD if download else What.VIEW
-        service.store.audit.look(Entry(session.user.name, what, str(alert_id), {"kind": kind.value}))
-        answer = await service.media.serve(alert_id, kind, found, request)
+        told: dict[str, Fact] = {"kind": kind.value}
+        if kind is not MediaKind.OVERLAY and await service.store.privacy.is_blurred(session, alert_id):
+            copy = await blurred_copy(service, alert_id, kind, found)
+            if copy == BEING_MADE:
+                return JSONResponse({"detail": copy}, 202, {"Retry-After": "2"})
+            if isinstance(copy, str):
+                raise HTTPException(404, f"there is no blurred {kind.value}: {copy}")
+            told["blurred"] = True
+            answer = service.media.serve_copy(copy, kind, found.label, request)
+        else:
+            answer = await service.media.serve(alert_id, kind, found, request)
+        service.store.audit.look(Entry(session.user.name, what, str(alert_id), told))
         if download and "content-disposition" in answer.headers:
             shown = answer.headers["content-disposition"]
             answer.headers["content-disposition"] = shown.replace("inline", "attachment", 1)

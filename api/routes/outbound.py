@@ -6,7 +6,7 @@ import logging
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Depends, HTTPException, Query
+from fastapi import APIRouter, Depends, HTTPException, Path, Query
 
 from api.db.outbound import BadTarget, UnknownTarget
 from api.deps import PersonDep, Service, ServiceDep, require_admin
@@ -16,6 +16,8 @@ from detector.errors import TargetUnreachable
 log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/outbound", tags=["outbound"], dependencies=[Depends(require_admin)])
+
+TargetId = Annotated[int, Path(ge=1, lt=2**31)]
 
 
 @router.get("", operation_id="listTargets")
@@ -32,14 +34,14 @@ async def add_target(wanted: TargetIn, service: ServiceDep, session: PersonDep) 
 
 @router.put("/{target_id}", operation_id="changeTarget")
 async def change_target(
-    target_id: int, wanted: TargetIn, service: ServiceDep, session: PersonDep
+    target_id: TargetId, wanted: TargetIn, service: ServiceDep, session: PersonDep
 ) -> TargetOut:
     """Change a target; secrets that are left out stay as they were."""
     return await _save(wanted, service, session.user.name, target_id)
 
 
 @router.delete("/{target_id}", status_code=204, operation_id="removeTarget")
-async def remove_target(target_id: int, service: ServiceDep, session: PersonDep) -> None:
+async def remove_target(target_id: TargetId, service: ServiceDep, session: PersonDep) -> None:
     """Remove a target with all that waits for it."""
     try:
         await service.store.outbound.remove(target_id, session.user.name)
@@ -50,7 +52,7 @@ async def remove_target(target_id: int, service: ServiceDep, session: PersonDep)
 
 
 @router.post("/{target_id}/test", operation_id="testTarget")
-async def test_target(target_id: int, service: ServiceDep) -> TestOut:
+async def test_target(target_id: TargetId, service: ServiceDep) -> TestOut:
     """Send a test message now and say how it fared; never what the receiver wrote."""
     try:
         return await service.outbound.test(target_id)
@@ -60,7 +62,7 @@ async def test_target(target_id: int, service: ServiceDep) -> TestOut:
 
 @router.get("/{target_id}/log", operation_id="listDeliveries")
 async def list_deliveries(
-    target_id: int, service: ServiceDep, limit: Annotated[int, Query(ge=1, le=500)] = 100
+    target_id: TargetId, service: ServiceDep, limit: Annotated[int, Query(ge=1, le=500)] = 100
 ) -> list[DeliveryOut]:
     """How the newest tries ended."""
     try:

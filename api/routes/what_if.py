@@ -12,9 +12,9 @@ from api.configuration import check
 from api.db.alerts import Span
 from api.db.cameras import UnknownCamera
 from api.deps import AdminDep, CameraDep, ServiceDep, require_person
-from api.schemas import AlertOut
+from api.schemas import AlertOut, Suppression
 from api.schemas_what_if import Past, WhatIfIn, WhatIfOrder, WhatIfOut
-from api.what_if import Busy, NoAnswer, fates
+from api.what_if import Busy, NoAnswer, covers, fates
 from detector.errors import ConfigError
 from detector.types import Phase
 
@@ -48,14 +48,16 @@ async def try_configuration(
     until = found.judged_until or wanted.since
     there_were = await service.store.alerts.opened_in(Span(camera_id, wanted.since, until))
     left_out = {*found.left_out, *_NOT_OF_RULES}
-    past = [(_past(one), _end(one)) for one in there_were if one.rule not in left_out]
+    tried = [one for one in there_were if one.rule not in left_out]
+    past = [(_past(one), _end(one)) for one in tried if covers(found.covered, one.opened_at)]
     log.info("configuration tried camera=%s by=%s took_s=%.1f", camera_id, session.user.name, found.took_s)
     return WhatIfOut(
         camera_id=camera_id,
         since=wanted.since,
         judged_until=found.judged_until,
         n_pictures=found.n_pictures,
-        covered_s=found.covered_s,
+        covered_s=sum((end - start).total_seconds() for start, end in found.covered),
+        n_not_covered=len(tried) - len(past),
         took_s=found.took_s,
         left_out=found.left_out,
         lines=fates(past, found.alerts),
@@ -72,6 +74,7 @@ def _past(alert: AlertOut) -> Past:
         opened_at=alert.opened_at,
         verdict=None if alert.verdict is None else alert.verdict.verdict,
         reason=alert.reason,
+        shadow=alert.suppressed is not None and alert.suppressed.why is Suppression.SHADOW,
     )
 
 

@@ -19,7 +19,15 @@ URL = "/cameras/lawn/configuration"
 
 def whole(told: dict[str, Any]) -> dict[str, Any]:
     """With every key that the service adds."""
-    rule = {"zone": "", "line": "", "params": {}, "active": [], "raised": [], "severity": None}
+    rule = {
+        "zone": "",
+        "line": "",
+        "params": {},
+        "active": [],
+        "raised": [],
+        "severity": None,
+        "shadow": False,
+    }
     return {"zones": [], "lines": [], "masks": []} | told | {"rules": [rule | one for one in told["rules"]]}
 
 

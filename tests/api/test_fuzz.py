@@ -26,6 +26,7 @@ KNOWN: dict[str, Any] = {
     "camera_id": "lawn",
     "target_id": 1,
     "handover_id": 1,
+    "case_id": 1,
 }
 # The feed has no end (test_listeners.py); a log-out would leave the rest of the run with nobody logged in.
 LEFT_OUT = {"listen", "logOut"}
@@ -91,3 +92,18 @@ def _fuzz(operation: Any, headers: dict[str, str]) -> Counter[int]:
 
     send()
     return seen
+
+
+def test_numbers_that_no_column_holds(live: LiveApi) -> None:
+    """An id too large for the database names nothing; a count stops at the largest that it holds."""
+    with live.log_in("admin") as admin:
+        for path in ("/outbound/11043256552796691890176", "/outbound/0", f"/handovers/{2**31}/taken"):
+            method = "POST" if path.endswith("taken") else "DELETE"
+            assert admin.request(method, f"/api/v1{path}").status_code == 422
+        counts = dict.fromkeys(("n_decoded", "n_analysed", "n_dropped", "n_people"), 2**70)
+        camera = {"camera_id": "lawn", "state": "online", "reason": "", "coverage": 1.0} | counts
+        pulse = {"worker_id": "w", "at": "2026-03-01T12:00:00Z", "n_outbox": 2**70, "n_refused": 0}
+        url, body = f"{live.base_url}/api/v1/heartbeat", pulse | {"cameras": [camera]}
+        assert httpx.post(url, json=body, headers=live.worker_headers).status_code == 204
+        (shown,) = admin.get("/api/v1/cameras").json()
+        assert shown["n_decoded"] == 2**31 - 1

@@ -85,8 +85,9 @@ async def order(api: Api) -> dict[str, Any]:
 
 
 def answer(**changes: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {"problem": "", "judged_until": SPAN["until"], "n_pictures": 9, "covered_s": 60.0}
-    return found | {"took_s": 1.5, "left_out": [], "alerts": []} | changes
+    found: dict[str, Any] = {"problem": "", "judged_until": SPAN["until"], "n_pictures": 9}
+    covered = [["2026-03-01T11:59:00Z", "2026-03-01T12:00:30Z"]]
+    return found | {"covered": covered, "took_s": 1.5, "left_out": [], "alerts": []} | changes
 
 
 async def test_past_alerts_are_compared_with_what_would_have_been(api: Api) -> None:
@@ -95,6 +96,7 @@ async def test_past_alerts_are_compared_with_what_would_have_been(api: Api) -> N
     await api.send(0, Phase.CLOSED, 1)
     await api.send(1, rule="left_behind")
     await api.send(2, rule="blind", zone="")
+    await api.send(200)  # opened when no tracks were kept
     admin = await api.log_in("admin")
     alert_id = (await admin.get("/alerts")).json()["items"][-1]["alert_id"]
     await admin.post(f"/alerts/{alert_id}/verdict", json={"verdict": "true"})
@@ -114,6 +116,7 @@ async def test_past_alerts_are_compared_with_what_would_have_been(api: Api) -> N
         ("appears", None),
     ]
     assert (result["took_s"], result["left_out"], result["n_pictures"]) == (1.5, ["left_behind"], 9)
+    assert (result["covered_s"], result["n_not_covered"]) == (90.0, 1)
     assert (await api.worker.put(f"/what-ifs/{given['what_if_id']}", json=found)).status_code == 404
 
 

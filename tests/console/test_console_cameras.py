@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from playwright.sync_api import expect
 
@@ -17,6 +19,7 @@ GRASS = {"name": "grass", "polygon": [[0.1, 0.2], [0.9, 0.2], [0.9, 0.9], [0.1, 
 RULE = {"rule": "gathering", "zone": "grass", "params": {"min_people": 3, "hold_s": 6.0, "gap_s": 1.0}}
 BASE = {"zones": [GRASS], "rules": [RULE]}
 PLACE = "#/cameras/lawn"
+NOW = datetime.now(UTC) - timedelta(minutes=5)
 URL = "/api/v1/cameras/lawn/configuration"
 
 
@@ -264,3 +267,47 @@ def test_every_parameter_of_every_rule_has_its_meaning(open_screen, told):
           return wanted.filter(([rule, name]) => !meaningOf(rule, name) || !RULE_MEANING[rule]);
         }"""
         assert view.page.evaluate(script, wanted) == []
+
+
+def test_what_would_have_alerted_is_shown_beside_what_there_was(open_screen, worker, told):
+    """The draft is tried without being saved: past alerts vanish or stay, new ones appear; the night is the camera's."""
+    alert_id = worker.send(1, at=NOW, started_at=NOW - timedelta(seconds=20))
+    with open_screen() as view:
+        view.open(PLACE)
+        view.log_in("admin")
+        page = view.page
+        page.locator(".rule summary").first.click()
+        page.get_by_label("People needed").fill("7")
+        page.get_by_label("Tracks of").select_option("1")
+        page.get_by_role("button", name="Try these rules").click()
+        expect(page.get_by_text("The worker judges the tracks")).to_be_visible()
+        given = worker.orders()
+        assert given["configuration"]["rules"][0]["params"]["min_people"] == 7
+        would = {"rule": "gathering", "zone": "grass", "severity": "high", "reason": "9 people together"}
+        when = (NOW - timedelta(minutes=30)).isoformat()
+        would |= {"started_at": when, "opened_at": when, "ended_at": when}
+        found = {
+            "problem": "",
+            "judged_until": given["until"],
+            "n_pictures": 900,
+            "took_s": 2.0,
+            "left_out": [],
+        }
+        covered = [[given["since"], given["until"]]]
+        worker.put(f"/what-ifs/{given['what_if_id']}", found | {"covered": covered, "alerts": [would]})
+        rows = page.locator(".table tbody tr")
+        expect(rows).to_have_count(2)
+        expect(rows.first).to_contain_text("Appears")
+        expect(rows.nth(1)).to_contain_text("Vanishes")
+        expect(rows.nth(1).locator("a")).to_have_attribute("href", f"#/alerts/{alert_id}")
+        expect(page.get_by_text("0 stay, 1 vanishes (1 without a verdict), 1 appears.")).to_be_visible()
+        script = """async ([zone, now]) => {
+          const { lastNight } = await import("/static/what_if_panel.js");
+          return lastNight(zone, Date.parse(now)).map((ms) => new Date(ms).toISOString());
+        }"""
+        for zone, now, wanted in (
+            ("Europe/Berlin", "2026-01-10T12:00:00Z", ("2026-01-09T19:00", "2026-01-10T05:00")),
+            ("Europe/Berlin", "2026-01-10T04:00:00Z", ("2026-01-08T19:00", "2026-01-09T05:00")),
+            ("America/New_York", "2026-07-02T03:30:00Z", ("2026-07-01T00:00", "2026-07-01T10:00")),
+        ):
+            assert tuple(one[:16] for one in page.evaluate(script, [zone, now])) == wanted

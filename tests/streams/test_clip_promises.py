@@ -21,9 +21,9 @@ from support.sink import TOKEN, Sink
 from support.site import camera, gathering, make_site, write_network
 
 from api.schemas import MediaKind
-from streams.clips import Codec, Kept, Span, write_clip
+from streams.clips import Codec, Kept, write_clip
 from streams.config import parse_site
-from streams.evidence import Folder
+from streams.evidence import Folder, Span
 from streams.flow import Pipe
 from streams.outbox import Outbox
 from streams.recorder import ClipRequest, ClipWriter, Cut, shortfall

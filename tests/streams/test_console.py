@@ -64,12 +64,24 @@ def test_every_key_of_a_rule_survives_the_way(tmp_path, film):
         {"rule": "crossing", "line": "door", "direction": "to_left", "severity": "high"},
         {"rule": "wrong_way", "line": "door", "zone": "lawn", "active": ["Mon-Fri 18:00-06:00", "Sat-Sun"]},
         {"rule": "loitering", "hold_s": 30, "raised": ["22:00-05:00"]},
+        {"rule": "loitering", "hold_s": 10, "shadow": True},
     ]
     door = {"name": "door", "points": [[0.1, 0.5], [0.9, 0.5]]}
     (told,) = make_site(tmp_path, "http://x", camera("yard", film, lines=[door], rules=rules)).cameras
     again = judged(told, configuration_of(told.places))
     assert again == told
     assert [rule.params for rule in again.build_rules()] == [rule.params for rule in told.build_rules()]
+
+
+def test_a_silent_rule_may_stand_beside_the_same_one(tmp_path, film):
+    """Once silently and once not in one place; twice silently is twice the same rule, and shadow is true or false."""
+
+    def rejected(*rules):
+        return load_site(File(tmp_path, "http://x").write(camera("yard", film, rules=list(rules)))).rejected
+
+    assert not rejected(RULE, RULE | {"shadow": True, "min_people": 2})
+    assert "the same rule twice" in rejected(RULE | {"shadow": True}, RULE | {"shadow": True})[0].text
+    assert "not true or false" in rejected(RULE | {"shadow": 1})[0].text
 
 
 def test_a_version_is_in_force_and_outlives_a_restart(site, tmp_path):

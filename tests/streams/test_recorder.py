@@ -37,12 +37,12 @@ EPOCH_T = 100.0  # stream second of the first picture of a fed file
 class Rig:
     """A recorder that is fed from files, and what it has cut."""
 
-    def __init__(self, keep_s=60.0, max_bytes=10_000_000, cuts=100, patient=False):
+    def __init__(self, keep_s=60.0, max_bytes=10_000_000, cuts=100, **more):
         self.requests = Pipe(100)
         self.cuts = Pipe(cuts)
         self.ring = PacketRing(keep_s, max_bytes)
         self.abandon = threading.Event()
-        self.recorder = Recorder(self.ring, self.requests, self.cuts, self.abandon, "yard", patient=patient)
+        self.recorder = Recorder(self.ring, self.requests, self.cuts, self.abandon, "yard", **more)
         self.epoch = -1
 
     def ask(self, from_t, until_t, epoch=0):

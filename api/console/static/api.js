@@ -73,6 +73,16 @@ export const api = {
   claim: (alertId, takeOver = false) => call("POST", `/alerts/${id(alertId)}/claim`, { take_over: takeOver }),
   endClaim: (alertId) => call("DELETE", `/alerts/${id(alertId)}/claim`),
   addNote: (alertId, note) => call("POST", `/alerts/${id(alertId)}/notes`, { note }),
+  cases: () => call("GET", "/cases"),
+  case: (caseId) => call("GET", `/cases/${id(caseId)}`),
+  openCase: (wish) => call("POST", "/cases", wish),
+  changeCase: (caseId, wish) => call("PUT", `/cases/${id(caseId)}`, wish),
+  putIntoCase: (caseId, alertId) => call("PUT", `/cases/${id(caseId)}/alerts/${id(alertId)}`),
+  takeOutOfCase: (caseId, alertId) => call("DELETE", `/cases/${id(caseId)}/alerts/${id(alertId)}`),
+  view: (alertId) => call("GET", `/alerts/${id(alertId)}/view`),
+  reveal: (alertId, reason) => call("POST", `/alerts/${id(alertId)}/reveal`, { reason }),
+  privacy: () => call("GET", "/privacy"),
+  choosePrivacy: (blurred) => call("PUT", "/privacy", { blurred }),
   reopen: (alertId) => call("POST", `/alerts/${id(alertId)}/reopen`, {}),
   closeMany: (alertIds, verdict) => call("POST", "/alerts/close", { alert_ids: alertIds, verdict }),
   handovers: () => call("GET", "/handovers"),
@@ -90,6 +100,7 @@ export const api = {
   cameras: () => call("GET", "/cameras"),
   configuration: (cameraId) => call("GET", `/cameras/${id(cameraId)}/configuration`),
   saveConfiguration: (cameraId, body) => call("PUT", `/cameras/${id(cameraId)}/configuration`, body),
+  tryConfiguration: (cameraId, body) => call("POST", `/cameras/${id(cameraId)}/what-if`, body),
   health: () => call("GET", "/health"),
   insights: (params) => call("GET", `/stats/insights${query(params)}`),
   serviceDetails: () => call("GET", "/stats/service"),
@@ -101,9 +112,11 @@ export const api = {
   targetLog: (targetId) => call("GET", `/outbound/${id(targetId)}/log`),
 };
 
-export const snapshotUrl = (alertId) => `${ROOT}/alerts/${id(alertId)}/snapshot`;
+const as = (blurred) => (blurred ? "?as=blurred" : ""); // for the browser's own memory; the service looks at who asks
+export const snapshotUrl = (alertId, blurred = false) => `${ROOT}/alerts/${id(alertId)}/snapshot${as(blurred)}`;
 export const bundleUrl = (alertId) => `${ROOT}/alerts/${id(alertId)}/bundle`;
-export const clipUrl = (alertId) => `${ROOT}/alerts/${id(alertId)}/clip`;
+export const caseBundleUrl = (caseId) => `${ROOT}/cases/${id(caseId)}/bundle`;
+export const clipUrl = (alertId, blurred = false) => `${ROOT}/alerts/${id(alertId)}/clip${as(blurred)}`;
 export const clipFileUrl = (alertId) => `${clipUrl(alertId)}?download=true`;
 export const pictureUrl = (cameraId, at) => `${ROOT}/cameras/${id(cameraId)}/picture?at=${id(at)}`;
 export const FEED_URL = `${ROOT}/feed`;

@@ -1,6 +1,7 @@
 // Law: the one place where the console is put together: who is logged in, then feed, store, pages and keys.
 
 import { ApiError, api, onSignedOut } from "./api.js";
+import { Caller } from "./caller.js";
 import { announce, h, put } from "./dom.js";
 import { Feed } from "./feed.js";
 import { showHelp, useKeys } from "./keys.js";
@@ -8,6 +9,7 @@ import { alertPage } from "./pages/alert.js";
 import { auditPage } from "./pages/audit.js";
 import { cameraPage } from "./pages/camera.js";
 import { camerasPage } from "./pages/cameras.js";
+import { casesPage } from "./pages/cases.js";
 import { healthPage } from "./pages/health.js";
 import { insightsPage } from "./pages/insights.js";
 import { livePage } from "./pages/live.js";
@@ -53,6 +55,7 @@ function open(me) {
   endSession();
   const feed = new Feed();
   const store = new Store(feed);
+  const caller = new Caller(store);
   const frame = shell({ feed, me, logout });
   let list = "#/live";
   const mayAct = me.role !== "viewer";
@@ -63,7 +66,7 @@ function open(me) {
       if (!(error instanceof ApiError)) throw error; // the count stays as it was
     }
   };
-  const context = { store, me, lastList: () => list, countHandovers };
+  const context = { store, caller, me, lastList: () => list, countHandovers };
   const show = (node, name) => {
     if (name === "live" || name === "review") list = location.hash || "#/live";
     frame.show(node, name);
@@ -75,7 +78,7 @@ function open(me) {
     cameras: (ctx, route) => (route.parts[1] ? cameraPage : camerasPage)(ctx, route),
     insights: insightsPage,
     health: () => healthPage(),
-    ...(mayAct ? { shift: shiftPage } : {}),
+    ...(mayAct ? { shift: shiftPage, cases: casesPage } : {}),
     ...(me.role === "admin" ? { users: usersPage, audit: auditPage, outbound: outboundPage } : {}),
   };
   const router = new Router(Object.fromEntries(Object.entries(pages).map(([name, page]) => [name, (route) => page(context, route)])), show);
@@ -103,6 +106,7 @@ function open(me) {
   endSession = () => {
     endSession = () => {};
     clearInterval(counting);
+    caller.end();
     feed.stop();
     router.stop();
     frame.drop();

@@ -6,9 +6,9 @@ const ONE = { zones: "Zone", lines: "Line", masks: "Mask" };
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 /** "Gathering in yard", "Crossing over door" */
-export function ruleTitle({ rule, zone, line }) {
+export function ruleTitle({ rule, zone, line, shadow }) {
   const over = line ? ` over ${line}` : "";
-  return `${ruleName(rule)}${zone || !line ? ` in ${zone || "the whole picture"}` : ""}${over}`;
+  return `${ruleName(rule)}${zone || !line ? ` in ${zone || "the whole picture"}` : ""}${over}${shadow ? ", silently" : ""}`;
 }
 
 function placeChanges(kind, before, after) {
@@ -39,7 +39,7 @@ function ruleChanges(before, after) {
   const left = [...before];
   const out = [];
   for (const rule of after) {
-    const alike = (other) => other.rule === rule.rule && other.zone === rule.zone && other.line === rule.line;
+    const alike = (other) => other.rule === rule.rule && other.zone === rule.zone && other.line === rule.line && other.shadow === rule.shadow;
     let at = left.findIndex((other) => same(other, rule));
     if (at < 0) at = left.findIndex(alike);
     if (at < 0) out.push(`${ruleTitle(rule)} is new`);

@@ -10,13 +10,20 @@ export class HoldBar {
   #busy = false;
   #words = h("p", { class: "muted" });
   #problem = h("p", { class: "failure", role: "alert", hidden: true });
+  #bundle = null;
   #button = h("button", { class: "button hold", type: "button", onclick: () => this.#flip() });
 
-  /** `send(held)` holds or releases; `allowed`: may this person do so; `bundle`: address of the signed file with all of it. */
-  constructor({ send, allowed, bundle }) {
+  /** `send(held)` holds or releases; `allowed`: may this person do so; `bundle`: address of the signed file with all of it; `more`: what else is offered. */
+  constructor({ send, allowed, bundle, more }) {
     this.send = send;
     this.allowed = allowed;
-    this.node = h("section", { class: "panel hold-bar", "aria-labelledby": "hold-title" }, h("header", { class: "section-head" }, h("h2", { id: "hold-title", text: "Evidence" }), allowed ? this.#button : null), this.#words, this.#problem, allowed ? h("a", { class: "button bundle", href: bundle, download: "", text: "Download signed bundle" }) : null);
+    if (allowed) this.#bundle = h("a", { class: "button bundle", href: bundle, download: "", text: "Download signed bundle" });
+    this.node = h("section", { class: "panel hold-bar", "aria-labelledby": "hold-title" }, h("header", { class: "section-head" }, h("h2", { id: "hold-title", text: "Evidence" }), allowed ? this.#button : null), this.#words, this.#problem, this.#bundle, allowed ? more : null);
+  }
+
+  /** Evidence is never changed, so who sees people blurred has no bundle. */
+  blurred(on) {
+    if (this.#bundle) this.#bundle.hidden = on;
   }
 
   keys() {

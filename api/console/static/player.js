@@ -77,11 +77,11 @@ export class Player extends EventTarget {
     put(this.#zone, shapes, zoneLabel(zone));
   }
 
-  /** Play the clip of an AlertDetail, boxes and skeletons from its OverlayDoc (null: none). */
-  showClip(detail, overlay) {
+  /** Play the clip of an AlertDetail, boxes and skeletons from its OverlayDoc (null: none). Blurred and clear are never taken for one another. */
+  showClip(detail, overlay, blurred) {
     const clip = detail.media.clip;
     this.#startT = clip.start_t ?? detail.started_t;
-    this.#video = h("video", { src: clipUrl(detail.alert_id), playsinline: true, preload: "auto", "aria-label": "Clip of the alert" });
+    this.#video = h("video", { src: clipUrl(detail.alert_id, blurred), playsinline: true, preload: "auto", "aria-label": "Clip of the alert" });
     this.#video.muted = true;
     put(this.#picture, this.#video);
     this.#tell(clip.reason);
@@ -103,7 +103,7 @@ export class Player extends EventTarget {
   }
 
   /** Show the snapshot and words about the clip; the alert's box only while it is the one of the snapshot's moment. */
-  showStill(detail, words) {
+  showStill(detail, words, blurred) {
     this.#video = null;
     this.#boxes = this.#skeletons = null;
     this.#transport.length(0);
@@ -120,7 +120,7 @@ export class Player extends EventTarget {
     const shapes = surface(width, height, "boxes");
     if (detail.t === detail.opened_t) shapes.append(svg("g", { class: "track track-member" }, placeBox(svg("rect", { class: "box" }), detail.box)));
     put(this.#drawn, shapes);
-    put(this.#picture, h("img", { src: snapshotUrl(detail.alert_id), alt: "Picture at the time of the alert" }));
+    put(this.#picture, h("img", { src: snapshotUrl(detail.alert_id, blurred), alt: "Picture at the time of the alert" }));
   }
 
   #tell(words) {
@@ -208,7 +208,9 @@ export class Player extends EventTarget {
 }
 
 /** Words for a clip that cannot be played yet, or never. */
-export function clipWords({ clip, snapshot }) {
+export function clipWords({ clip, snapshot }, view) {
+  if (view.clip === "being_made") return "The blurred clip is being made.";
+  if (clip?.state === "ready") return "There is no blurred clip: it cannot be made.";
   if (clip?.state === "missing") return `There is no clip: ${clip.reason || "no reason was given"}`;
   if (snapshot?.state !== "ready") return "The clip is being made.";
   return "The clip is being made. Until it is here, this is the picture of the moment of the alert.";

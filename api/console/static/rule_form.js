@@ -47,7 +47,7 @@ const placed = (list, nothing) => [...(nothing ? [["", nothing]] : []), ...list.
 
 /** A new rule of this kind, with its parameters as they are when nothing is chosen. */
 export function freshRule(kind, { lines }) {
-  return { rule: kind.rule, zone: "", line: kind.at_line ? (lines[0]?.name ?? "") : "", params: { ...kind.params }, active: [], raised: [], severity: null };
+  return { rule: kind.rule, zone: "", line: kind.at_line ? (lines[0]?.name ?? "") : "", params: { ...kind.params }, active: [], raised: [], severity: null, shadow: false };
 }
 
 /** The form of rule `index` of the draft, by a worker's rulebook. */
@@ -74,7 +74,7 @@ export function ruleForm(draft, index, rulebook) {
     ),
     h(
       "details",
-      { open: rule.active.length > 0 || rule.raised.length > 0 || rule.severity !== null },
+      { open: rule.active.length > 0 || rule.raised.length > 0 || rule.severity !== null || rule.shadow },
       h("summary", { text: "When, and how urgent" }),
       h(
         "div",
@@ -82,6 +82,7 @@ export function ruleForm(draft, index, rulebook) {
         timesField("In force", rule.active, "One span a line, on the camera's clock: Mon-Fri 18:00-06:00. Empty is always.", (times) => set((r) => void (r.active = times))),
         timesField("More urgent", rule.raised, "Spans in which its alerts are one step more severe.", (times) => set((r) => void (r.raised = times))),
         field("Severity", severity),
+        h("label", { class: "tick" }, h("input", { type: "checkbox", checked: rule.shadow, onchange: (event) => set((r) => void (r.shadow = event.target.checked)) }), h("span", { text: "Run silently: judged, stored and counted, never put before people" })),
       ),
     ),
   );

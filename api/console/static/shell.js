@@ -36,7 +36,7 @@ export function shell({ feed, me, logout }) {
   const places = [
     ["live", "#/live", "Live"],
     ["review", "#/review", "Review"],
-    ...(me.role === "viewer" ? [] : [["shift", "#/shift", "Shift"]]),
+    ...(me.role === "viewer" ? [] : [["shift", "#/shift", "Shift"], ["cases", "#/cases", "Cases"]]),
     ["cameras", "#/cameras", "Cameras"],
     ["insights", "#/insights", "Insights"],
     ["health", "#/health", "Health"],

@@ -2,6 +2,7 @@
 
 import { ApiError, api, bundleUrl } from "../api.js";
 import { failure, loading, phaseChip, severityBadge } from "../badges.js";
+import { casePicker } from "../case_picker.js";
 import { ClaimBar } from "../claim_bar.js";
 import { announce, h, put } from "../dom.js";
 import { factList, historyList, panel, provenanceList } from "../facts.js";
@@ -11,10 +12,13 @@ import { useKeys } from "../keys.js";
 import { noteForm } from "../note_form.js";
 import { Player, clipWords } from "../player.js";
 import { plots } from "../plot.js";
+import { privacyBar } from "../privacy_bar.js";
 import { nextWaiting } from "../queue.js";
 import { alertHash } from "../router.js";
 import { VerdictBar } from "../verdict_bar.js";
 import { ruleName } from "../words.js";
+
+const ASK_AGAIN_MS = 1500; // while a blurred clip is being made
 
 /** What decides how the clip is shown; while it stays the same, the player is left alone. */
 function mediaKey({ media, revision }) {
@@ -40,6 +44,7 @@ function heading(detail, zone, camera) {
 /** Why an alert is not in the queue. */
 function suppressedWords({ suppressed }) {
   if (!suppressed) return null;
+  if (suppressed.why === "shadow") return h("p", { class: "suppressed" }, "Of a rule that runs silently: stored and counted, never put before people. A verdict counts for the rule's own precision.");
   const why = suppressed.why === "budget" ? ["the desk was shown all it can take in an hour"] : ["it repeats ", h("a", { href: alertHash(suppressed.by), text: "another alert" })];
   return h("p", { class: "suppressed" }, "Suppressed: ", why, ". It is shown if it gets more severe.");
 }
@@ -48,7 +53,8 @@ export function alertPage({ store, me, lastList }, route) {
   const alertId = route.parts[1] ?? "";
   const player = new Player();
   const bar = new VerdictBar({ send, next, allowed: me.role !== "viewer" });
-  const holdBar = new HoldBar({ send: hold, allowed: me.role !== "viewer", bundle: bundleUrl(alertId) });
+  const holdBar = new HoldBar({ send: hold, allowed: me.role !== "viewer", bundle: bundleUrl(alertId), more: casePicker(alertId, read) });
+  const privacy = privacyBar({ reveal, allowed: me.role !== "viewer" });
   const claimBar = new ClaimBar({ act, me });
   const notes = noteForm({ id: "alert-note", label: "Add a note", verb: "Add note", key: "a", said: "Note added", send: async (text) => take(await api.addNote(alertId, text)) });
   const historyPlace = h("div");
@@ -58,12 +64,13 @@ export function alertPage({ store, me, lastList }, route) {
   const facts = h("div", { class: "alert-facts" });
   const side = h("div", { class: "alert-side-more" });
   const back = h("a", { class: "back", href: lastList(), text: lastList().startsWith("#/review") ? "Back to the queue" : "Back to live" });
-  const body = h("div", { class: "alert-body" }, h("div", { class: "alert-main" }, player.node, series), h("aside", { class: "alert-side", "aria-label": "About this alert" }, claimBar.node, bar.node, holdBar.node, facts, historyPanel, side));
+  const body = h("div", { class: "alert-body" }, h("div", { class: "alert-main" }, privacy.node, player.node, series), h("aside", { class: "alert-side", "aria-label": "About this alert" }, claimBar.node, bar.node, holdBar.node, facts, historyPanel, side));
   const node = h("main", { class: "alert", id: "main" }, back, loading("Reading the alert …"));
   let detail = null;
   let shownMedia = null;
   let follow = () => {};
   let ended = false;
+  let asking = null;
 
   const camera = () => store.cameras.get(detail.camera_id);
 
@@ -103,14 +110,39 @@ export function alertPage({ store, me, lastList }, route) {
     const key = mediaKey(detail) + (camera() ? " placed" : "");
     if (key === shownMedia) return;
     shownMedia = key;
+    clearTimeout(asking);
+    const view = await readView();
+    if (ended || shownMedia !== key) return;
+    privacy.show(view);
+    holdBar.blurred(view.blurred);
     const { clip, overlay } = detail.media;
     const doc = clip?.state === "ready" && overlay?.state === "ready" ? await readOverlay() : null;
     if (ended) return;
     const size = doc ?? camera();
     player.setSize(size?.width, size?.height);
     player.setZone(camera()?.zones.find((zone) => zone.name === detail.zone) ?? null);
-    if (clip?.state === "ready") player.showClip(detail, doc);
-    else player.showStill(detail, clipWords(detail.media));
+    if (clip?.state === "ready" && view.clip !== "being_made" && view.clip !== "none") player.showClip(detail, doc, view.blurred);
+    else player.showStill(detail, clipWords(detail.media, view), view.blurred);
+    if (view.clip === "being_made") asking = setTimeout(lookAgain, ASK_AGAIN_MS);
+  }
+
+  function lookAgain() {
+    shownMedia = null;
+    showMedia();
+  }
+
+  async function readView() {
+    try {
+      return await api.view(alertId);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      return { blurred: false, clip: "clear" }; // the service decides what it sends, whatever this page believes
+    }
+  }
+
+  async function reveal(reason) {
+    await api.reveal(alertId, reason);
+    lookAgain();
   }
 
   async function readOverlay() {
@@ -161,7 +193,7 @@ export function alertPage({ store, me, lastList }, route) {
   const noteKeys = me.role === "viewer" ? [] : [{ keys: ["a"], label: "Add a note", run: () => notes.focus() }];
   const dropKeys = [
     useKeys("Clip", player.keys()),
-    useKeys("Verdict", [...bar.keys(), ...holdBar.keys(), ...claimBar.keys(), ...noteKeys, { keys: ["n"], label: "Next alert without a verdict", run: () => void next() }, { keys: ["Escape"], label: "Back to the list", run: () => void back.click() }]),
+    useKeys("Verdict", [...bar.keys(), ...holdBar.keys(), ...claimBar.keys(), ...privacy.keys(), ...noteKeys, { keys: ["n"], label: "Next alert without a verdict", run: () => void next() }, { keys: ["Escape"], label: "Back to the list", run: () => void back.click() }]),
   ];
   read();
 
@@ -169,6 +201,7 @@ export function alertPage({ store, me, lastList }, route) {
     node,
     end() {
       ended = true;
+      clearTimeout(asking);
       claimBar.end();
       player.end();
       store.removeEventListener("alerts", onAlerts);

@@ -11,6 +11,7 @@ import { problemsOf } from "../geometry.js";
 import { keyCap, useKeys } from "../keys.js";
 import { PlaceList } from "../place_list.js";
 import { freshRule, ruleForm } from "../rule_form.js";
+import { WhatIfPanel } from "../what_if_panel.js";
 
 const EVERY_MS = 2000;
 
@@ -39,6 +40,7 @@ class Editor {
     this.draft = new Draft(newest(found));
     this.drawing = new Drawing(this.draft, { width: camera.width, height: camera.height, name: camera.name, editable: this.mayEdit });
     this.places = new PlaceList(this.draft, this.drawing, this.mayEdit);
+    this.whatIf = new WhatIfPanel(this.draft, camera);
     this.draft.addEventListener("change", () => this.show());
     this.drawing.addEventListener("mode", () => this.#showButtons());
     this.node = this.#build();
@@ -58,6 +60,7 @@ class Editor {
       this.#status,
       h("div", { class: "editor" }, h("section", { class: "panel editor-stage", "aria-label": "Picture" }, bar, this.drawing.node, this.#problems), this.places.node),
       section("rules-title", "Rules", h("div", { class: "panel-pad" }, this.#rules, this.mayEdit ? h("p", { class: "actions" }, add) : null)),
+      this.mayEdit ? section("what-if-title", "What would have alerted", this.whatIf.node) : null,
       this.mayEdit ? saving : null,
       section("history-title", "Versions", this.#history),
     );
@@ -150,6 +153,7 @@ class Editor {
     for (const button of this.drawButtons) button.setAttribute("aria-pressed", String(this.drawing.drawing === button.dataset.draw));
     this.#save.textContent = `Save as version ${this.found.version + 1}`;
     this.#save.disabled = this.problems.length > 0 || !changes(newest(this.found), this.draft.value).length;
+    this.whatIf.lock(this.problems.length > 0);
     this.#save.title = this.problems.length ? "Mend what is marked first" : "";
   }
 
@@ -204,7 +208,7 @@ class Editor {
 export function cameraPage({ store, me }, route) {
   const cameraId = route.parts[1];
   const title = h("h1", { text: cameraId });
-  const state = h("span");
+  const state = h("span", { class: "camera-state" });
   const body = h("div", {}, loading("Reading the configuration …"));
   const back = h("a", { class: "button quiet", href: "#/cameras" }, icon("left"), "Cameras");
   let editor = null;
@@ -216,7 +220,7 @@ export function cameraPage({ store, me }, route) {
     const now = camera();
     if (!now) return;
     title.textContent = now.name;
-    put(state, stateDot(now.state), now.reason ? h("span", { class: "muted", text: now.reason }) : null);
+    put(state, stateDot(now.state), " ", now.reason ? h("span", { class: "muted", text: now.reason }) : null);
     if (editor && now.picture_at && now.picture_at !== picture && !editor.drawing.drawing) {
       picture = now.picture_at;
       editor.drawing.picture(pictureUrl(cameraId, picture));

@@ -9,13 +9,25 @@ import { newestFirst } from "../store.js";
 
 const CAMERAS_EVERY_MS = 3000; // pictures, counts and coverage change without a message in the feed
 
-export function livePage({ store }) {
+/** A choice of this browser: {box, label}; what it does not allow is said. */
+function callSwitch(caller, which, words, said) {
+  const box = h("input", { type: "checkbox", checked: caller.on(which) });
+  box.addEventListener("change", async () => {
+    said.textContent = await caller.choose(which, box.checked);
+    box.checked = caller.on(which);
+  });
+  return h("label", { class: "check" }, box, words);
+}
+
+export function livePage({ store, caller }) {
   const list = new AlertList("Alerts, newest first", (id) => store.cameras.get(id)?.timezone);
   const tiles = new Map();
   const grid = h("div", { class: "tiles" });
   const feedBody = h("div", { class: "panel-body" });
   const count = h("span", { class: "count" });
   const older = h("button", { class: "button quiet older", type: "button", text: "Load older alerts" });
+  const said = h("p", { class: "muted", role: "status" });
+  const calls = h("div", { class: "calls", role: "group", "aria-label": "When an alert comes" }, callSwitch(caller, "sound", "Sound", said), callSwitch(caller, "notice", "Desktop notification", said), said);
   const cameraCount = h("span", { class: "count" });
 
   older.addEventListener("click", async () => {
@@ -82,7 +94,7 @@ export function livePage({ store }) {
     "main",
     { class: "live", id: "main" },
     h("section", { class: "cameras", "aria-labelledby": "cameras-title" }, h("header", { class: "section-head" }, h("h1", { id: "cameras-title", text: "Cameras" }), cameraCount), grid),
-    h("section", { class: "panel feed", "aria-labelledby": "feed-title" }, h("header", { class: "section-head" }, h("h2", { id: "feed-title", text: "Alerts" }), count), feedBody),
+    h("section", { class: "panel feed", "aria-labelledby": "feed-title" }, h("header", { class: "section-head" }, h("h2", { id: "feed-title", text: "Alerts" }), count), calls, feedBody),
   );
   return {
     node,

@@ -4,6 +4,7 @@ import { ApiError, api } from "../api.js";
 import { failure, loading } from "../badges.js";
 import { h, put } from "../dom.js";
 import { at } from "../format.js";
+import { privacyForm } from "../privacy_form.js";
 
 const ROLES = [
   ["viewer", "Viewer: looks"],
@@ -41,6 +42,7 @@ export function usersPage({ me }) {
   const secret = h("div", { class: "secret panel", role: "alert", hidden: true });
   const problem = h("div", { role: "alert" });
   const adding = h("div");
+  const privacy = privacyForm(run);
   let ended = false;
 
   async function run(work) {
@@ -114,6 +116,7 @@ export function usersPage({ me }) {
 
   put(people, h("tr", {}, h("td", {}, loading("Reading people …"))));
   run(read);
+  run(privacy.read);
   const head = ["Name", "Role", "Sees", "", ""].map((text) => h("th", { scope: "col", text }));
   return {
     node: h(
@@ -125,6 +128,7 @@ export function usersPage({ me }) {
       h("section", { class: "panel", "aria-label": "People" }, h("div", { class: "table-body" }, h("table", { class: "table" }, h("thead", {}, h("tr", {}, head)), people))),
       h("section", { class: "panel desk-form", "aria-labelledby": "add-title" }, h("h2", { id: "add-title", text: "Add a person" }), adding),
       h("section", { class: "panel desk-form", "aria-labelledby": "tokens-title" }, h("h2", { id: "tokens-title", text: "Workers' tokens" }), tokens, tokenForm()),
+      privacy.node,
     ),
     end() {
       ended = true;

@@ -1,4 +1,4 @@
-"""What is looked at in each camera's picture: the versions made in the console, and what its worker says of them."""
+"""Configurations of cameras, made in the console, and what workers say of them; figures leave silent rules out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ depends_on = None
 _CAMERA = "cameras.camera_id"
 
 
+_COUNTED = ["opened_at", "camera_id", "rule", "verdict_id", "received_at"]
+
+
 def upgrade() -> None:
+    op.drop_index("ix_alerts_opened_at", table_name="alerts")
+    op.create_index("ix_alerts_opened_at", "alerts", [*_COUNTED, "suppressed"], unique=False)
     op.create_table(
         "configurations",
         sa.Column("camera_id", sa.String(length=64), nullable=False),
@@ -40,3 +45,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("in_force")
     op.drop_table("configurations")
+    op.drop_index("ix_alerts_opened_at", table_name="alerts")
+    op.create_index("ix_alerts_opened_at", "alerts", _COUNTED, unique=False)
