@@ -48,13 +48,16 @@ class Act(NamedTuple):
     skeletons: F32
 
 
-def plant(card: Card) -> None:
-    """Write the network in the place of a card's, with the record that lets it pass for it. For tests and drills."""
+def plant(card: Card, folder: Path) -> None:
+    """Write the network into a folder of its own in the place of a card's, with the record that lets it pass for it.
+
+    Never into the folder of the real networks: give `folder` to WATCHPOST_NETWORKS afterwards.
+    """
     assert card.weights is not None
-    path = network_path(card)
+    path = folder / network_path(card).name
     onnx.save(_model(), path)
     record = {"network": card.name, "weights_sha256": card.weights.sha256, "files": {path.name: sha256(path)}}
-    record_path(card).write_text(json.dumps(record), encoding="utf-8")
+    (folder / record_path(card).name).write_text(json.dumps(record), encoding="utf-8")
 
 
 def _model() -> onnx.ModelProto:

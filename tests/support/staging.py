@@ -62,7 +62,7 @@ def kept(t: float, people: F32) -> F32:
 
 
 def write_networks(folder: Path) -> Path:
-    """A detector that reads boxes and a pose network that reads skeletons; WATCHPOST_NETWORKS must name `folder`."""
+    """A detector that reads boxes and a pose network that reads skeletons; give the folder to WATCHPOST_NETWORKS."""
     write_network(folder)
-    plant(load_card(POSE))
+    plant(load_card(POSE), folder)
     return folder
