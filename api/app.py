@@ -23,6 +23,7 @@ from api.deps import Service
 from api.feed import Feed
 from api.media import MediaFolder
 from api.metrics import ApiMetrics, Measured
+from api.oidc import Oidc, provider_of
 from api.outbound.dispatch import Outbound
 from api.outbound.kinds import sender_of
 from api.outbound.reach import Reach
@@ -39,6 +40,7 @@ from api.routes import (
     health,
     life,
     metrics,
+    oidc,
     outbound,
     people,
     privacy,
@@ -81,6 +83,7 @@ def create_app(
     Raises ConfigError at once for settings it cannot run with, StorageError at start.
     """
     _ = settings.database  # a wrong address is told now, not at the first request
+    provider = provider_of(settings)
     live = Feed()
     counts = ApiMetrics(live)
     own_ports: set[int] = set()  # told by the server once it listens
@@ -122,6 +125,7 @@ def create_app(
                 reach,
                 signing,
                 blurrer,
+                None if provider is None else Oidc(provider, clock),
             )
             beside = [
                 asyncio.create_task(out.run()),
@@ -157,6 +161,7 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(StorageError, _answer_storage)
     for part in (
+        oidc.router,
         session.open_router,
         session.router,
         worker.router,
