@@ -2,7 +2,7 @@
 FROM python:3.12-slim
 RUN useradd --create-home --uid 10001 watchpost
 WORKDIR /app
-COPY pyproject.toml README.md LICENSE watchpost.py ./
+COPY pyproject.toml README.md LICENSE terminal.py watchpost.py ./
 COPY detector detector
 COPY models models
 COPY streams streams

@@ -7,22 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import sys
-import threading
-import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.logging import RichHandler
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from benchmarks.commands import bench_app, drill_app
 from detector.errors import ConfigError, SourceError, WatchError
+from terminal import Bars, JsonOut, err, log_handler, out, stop_on_signals, table_console
 
 if TYPE_CHECKING:
     from api.db.store import Store
@@ -30,58 +26,17 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 models_app = typer.Typer(no_args_is_help=True, help="Networks: fetch, export, list.")
 users_app = typer.Typer(no_args_is_help=True, help="Who may log in, and the workers' tokens.")
-bench_app = typer.Typer(
-    no_args_is_help=True, help="Benchmarks; each prints one table and, with --json, one object."
-)
 cameras_app = typer.Typer(no_args_is_help=True, help="Try a camera, find cameras.")
 app.add_typer(cameras_app, name="cameras")
 audit_app = typer.Typer(no_args_is_help=True, help="Who did what: the audit of the service.")
 app.add_typer(models_app, name="models")
 app.add_typer(audit_app, name="audit")
 app.add_typer(users_app, name="users")
-drill_app = typer.Typer(
-    no_args_is_help=True, help="Drills: what happens when things go wrong, on this machine."
-)
 app.add_typer(bench_app, name="bench")
 app.add_typer(drill_app, name="drill")
 
-out = Console(width=None if sys.stdout.isatty() else 160)
-err = Console(stderr=True)
-
 DataDir = Annotated[Path | None, typer.Option(help="Folder of the service's data; else $WATCHPOST_DATA_DIR.")]
-JsonOut = Annotated[
-    Path | None, typer.Option("--json", help="Write one JSON object here ('-': standard output).")
-]
 SiteFile = Annotated[Path, typer.Option("--config", "-c", help="The site file (watchpost.toml).")]
-
-
-class Bars:
-    """Progress bars on standard error, one for each word of what is being done."""
-
-    def __init__(self) -> None:
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[count]}"),
-            TimeRemainingColumn(),
-        )
-        self._progress = Progress(*columns, console=err)
-        self._tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> Callable[[str, int, int], None]:
-        self._progress.start()
-        return self.show
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def show(self, what: str, done: int, total: int) -> None:
-        """`total` 0: not known, the bar pulses. "what: step" keeps one bar for all steps of `what`."""
-        what, _, step = what.partition(": ")
-        count = f"{done:,} / {total:,}" if total else (f"{done:,}" if done else step)
-        if what not in self._tasks:
-            self._tasks[what] = self._progress.add_task(what, total=total or None, count=count)
-        self._progress.update(self._tasks[what], completed=done, total=total or None, count=count)
 
 
 @app.callback()
@@ -89,22 +44,10 @@ def _start(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log ev
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO,
         format="%(name)s %(message)s",
-        handlers=[_log_handler()],
+        handlers=[log_handler()],
     )
     for noisy in ("httpx", "httpcore", "alembic", "libav", "aiosqlite", "PIL"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-
-
-def _log_handler() -> logging.Handler:
-    """On a terminal in colours, above the progress bars; into a file or a journal one plain line each, in UTC."""
-    if err.is_terminal:
-        return RichHandler(console=err, show_path=False, rich_tracebacks=False)
-    plain = logging.StreamHandler()
-    line = "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s %(message)s"
-    told = logging.Formatter(line, "%Y-%m-%dT%H:%M:%S")
-    told.converter = time.gmtime
-    plain.setFormatter(told)
-    return plain
 
 
 @app.command()
@@ -139,11 +82,11 @@ def demo(
             out.print(f"\n  Watchpost is running at [bold]{it.url}[/bold]")
             out.print(f"  log in as [bold]{it.user}[/bold] with the password [bold]{it.password}[/bold]")
             out.print("  two cameras watch the same recording; Ctrl-C stops everything\n")
-            it.watch(_stop_on_signals())
+            it.watch(stop_on_signals())
             return
         with Bars() as show:
             report = it.run_once(show)
-    report.show(_table_console(json_out))
+    report.show(table_console(json_out))
     if json_out:
         report.write(json_out)
 
@@ -177,7 +120,7 @@ def work(config: SiteFile = Path("watchpost.toml")) -> None:
     site = load_site(config)
     for problem in site.rejected:
         err.print(f"[red]camera left out:[/red] {problem}")
-    run_worker(site, _stop_on_signals())
+    run_worker(site, stop_on_signals())
 
 
 @app.command("check-config")
@@ -235,8 +178,8 @@ def cameras_test(  # noqa: PLR0917  options of the command line have names
     from dataclasses import asdict, replace
 
     from benchmarks.report import write_json
+    from streams.address import address_of
     from streams.probe import Mark, probe
-    from streams.source import address_of
 
     address = replace(
         address_of(source, user, password, Path.cwd()),
@@ -244,7 +187,7 @@ def cameras_test(  # noqa: PLR0917  options of the command line have names
         tls_verify=tls_verify,
         tls_ca_file=tls_ca_file,
     )
-    table, found = _table_console(json_out), []
+    table, found = table_console(json_out), []
     table.print(address.shown, highlight=False, markup=False)
     signs = {
         Mark.GOOD: "[green]ok  [/green]",
@@ -275,7 +218,7 @@ def cameras_discover(
     table = Table("address", "name", "hardware", "ONVIF service")
     for one in devices:
         table.add_row(one.host, escape(one.name), escape(one.hardware), escape(one.service))
-    console = _table_console(json_out)
+    console = table_console(json_out)
     console.print(
         table
         if devices
@@ -367,184 +310,6 @@ def audit_verify(
     )
 
 
-@bench_app.command("accuracy")
-def bench_accuracy(
-    *,
-    json_out: JsonOut = None,
-    only: Annotated[
-        str,
-        typer.Option(
-            help="Comma list: detection, tracking, pairs, groups, gathering, handoff; or longer names."
-        ),
-    ] = "",
-    report_out: Annotated[
-        Path | None,
-        typer.Option("--report", help="Write one HTML page: tables, curves, pictures of mistakes."),
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="The labelled data; else $WATCHPOST_DATA.", envvar="WATCHPOST_DATA")
-    ] = None,
-    footage: Annotated[
-        Path | None, typer.Option(help="Score a folder of your own recordings or tracks.")
-    ] = None,
-    labels: Annotated[Path | None, typer.Option(help="What happens in them: CSV, see README.")] = None,
-    config: Annotated[Path, typer.Option("--config", "-c", help="The site file with their rules.")] = Path(
-        "watchpost.toml"
-    ),
-    camera: Annotated[str | None, typer.Option(help="Whose zones and rules; else the first camera.")] = None,
-) -> None:
-    """Detection, tracking, groups and gatherings against labels, beside peers in the same run."""
-    from benchmarks.accuracy import accuracy
-    from benchmarks.own_footage import own_footage
-    from benchmarks.page import write_page
-    from streams.config import load_site
-
-    if footage is not None and labels is not None:
-        with Bars() as show:
-            own = own_footage(footage, labels, load_site(config), camera, show)
-        own.show(_table_console(json_out))
-        if json_out:
-            own.write(json_out)
-        return
-    if footage is not None or labels is not None:
-        raise ConfigError(
-            "half of what is needed", where="bench accuracy", wanted="--footage DIR and --labels FILE"
-        )
-
-    if data is None:
-        raise ConfigError(
-            "no labelled data",
-            where="WATCHPOST_DATA",
-            wanted="the folder that holds it (see README, Figures)",
-            todo="Set it, or give --data",
-        )
-    report = accuracy(data, {part for part in only.split(",") if part} or None, console=err)
-    report.show(_table_console(json_out))
-    if report_out:
-        write_page(report, report_out)
-    if json_out:
-        report.write(json_out)
-
-
-@bench_app.command("odd-videos")
-def bench_odd_videos(
-    json_out: JsonOut = None,
-    folder: Annotated[
-        Path | None, typer.Option(help="Folder of video files; else $WATCHPOST_DATA/odd_videos.")
-    ] = None,
-    data: Annotated[Path | None, typer.Option(help="The data folder.", envvar="WATCHPOST_DATA")] = None,
-) -> None:
-    """Broken and unusual recordings through the reader: what is decoded, and what is said of each."""
-    from benchmarks.odd_videos import odd_videos
-
-    if folder is None and data is None:
-        raise ConfigError("no videos", where="--folder", wanted="a folder of video files, or WATCHPOST_DATA")
-    with Bars() as show:
-        report = odd_videos(folder or Path(str(data)) / "odd_videos", show)
-    report.show(_table_console(json_out))
-    if json_out:
-        report.write(json_out)
-
-
-@bench_app.command("throughput")
-def bench_throughput(
-    json_out: JsonOut = None,
-    rounds: Annotated[int, typer.Option(help="Rounds, ours and the peer in turn; medians are quoted.")] = 3,
-    video: Annotated[Path | None, typer.Option(help="A recording; else the sample footage.")] = None,
-) -> None:
-    """`replay` against `ultralytics` track() on the same file and network, in turn."""
-    from benchmarks.throughput import throughput
-
-    with Bars() as show:
-        report = throughput(video, rounds, show)
-    report.show(_table_console(json_out))
-    if json_out:
-        report.write(json_out)
-
-
-@bench_app.command("tracker")
-def bench_tracker(
-    json_out: JsonOut = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds, all in turn; medians are quoted.")] = 5,
-) -> None:
-    """What a picture costs the tracker at 20 and 60 boxes, beside `trackers` and ultralytics."""
-    from benchmarks.tracker_cost import tracker_cost
-
-    with Bars() as show:
-        report = tracker_cost(rounds, show)
-    report.show(_table_console(json_out))
-    if json_out:
-        report.write(json_out)
-
-
-@bench_app.command("api")
-def bench_api(
-    *,
-    json_out: JsonOut = None,
-    database: Annotated[
-        str | None, typer.Option(help="Address of an empty PostgreSQL database; else a new SQLite file.")
-    ] = None,
-    connections: Annotated[int, typer.Option(min=1, help="That post at once.")] = 64,
-    seconds: Annotated[float, typer.Option(min=0.1, help="How long each part posts.")] = 10.0,
-    listeners: Annotated[int, typer.Option(min=1, help="Open feeds.")] = 1000,
-    per_s: Annotated[float, typer.Option("--rate", min=0.1, help="Alerts a second told to them.")] = 2.0,
-    alerts: Annotated[int, typer.Option(min=1000, help="In the table whose lists are read.")] = 1_000_000,
-) -> None:
-    """Load on a service of its own: posts a second, time to each listener, pages of a long list."""
-    from pydantic import SecretStr
-
-    from benchmarks.service_load import Load, service_load
-
-    load = Load(connections, seconds, listeners, per_s, alerts)
-    with Bars() as show:
-        report = service_load(load, SecretStr(database) if database else None, _stop_on_signals(), show)
-    report.show(_table_console(json_out))
-    if json_out:
-        report.write(json_out)
-
-
-@drill_app.command("kills")
-def drill_kills(
-    n: Annotated[
-        int, typer.Option("--n", min=1, help="How many kills, of worker and service in turn.")
-    ] = 200,
-    seed: Annotated[int, typer.Option(help="Draws the moments.")] = 1,
-    json_out: JsonOut = None,
-) -> None:
-    """SIGKILL of worker and service at random moments of an alert stream; exit code 1 if not exactly once."""
-    from benchmarks.kills import kills
-
-    with Bars() as show:
-        report = kills(n, seed, _stop_on_signals(), show)
-    report.show(_table_console(json_out))
-    if json_out:
-        report.write(json_out)
-    if not report.verdict.right:
-        raise typer.Exit(1)
-
-
-@drill_app.command("soak")
-def drill_soak(
-    minutes: Annotated[float, typer.Option(min=0.1, help="How long.")] = 10.0,
-    json_out: JsonOut = None,
-) -> None:
-    """Bad RTSP cameras on a real worker: frames, drops, memory, descriptors, threads, time to reconnect."""
-    from benchmarks.soak import soak
-
-    with Bars() as show:
-        report = soak(minutes, _stop_on_signals(), show)
-    report.show(_table_console(json_out))
-    if json_out:
-        report.write(json_out)
-    if not report.verdict.right:
-        raise typer.Exit(1)
-
-
-def _table_console(json_out: Path | None) -> Console:
-    """Tables go to standard error when standard output carries the JSON object."""
-    return err if str(json_out) == "-" else out
-
-
 def _settings(data_dir: Path | None) -> Any:
     from api.settings import Settings
 
@@ -559,21 +324,6 @@ def _with_store(data_dir: Path | None, work: Callable[[Store], Coroutine[Any, An
             return await work(store)
 
     return asyncio.run(run())
-
-
-def _stop_on_signals() -> threading.Event:
-    """An event set at the first SIGINT or SIGTERM; a second one ends the process at once."""
-    stop = threading.Event()
-
-    def handle(number: int, _: object) -> None:
-        if stop.is_set():
-            raise SystemExit(128 + number)
-        err.print("stopping; once more to force")
-        stop.set()
-
-    signal.signal(signal.SIGINT, handle)
-    signal.signal(signal.SIGTERM, handle)
-    return stop
 
 
 def main() -> None:

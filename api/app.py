@@ -34,6 +34,7 @@ from api.routes import (
     bundle,
     cameras,
     cases,
+    configurations,
     console,
     deletions,
     feed,
@@ -46,6 +47,7 @@ from api.routes import (
     privacy,
     session,
     stats,
+    what_if,
     worker,
 )
 from api.schemas import MediaKind
@@ -102,6 +104,7 @@ def create_app(
             media = MediaFolder(storage, settings.picture_dir)
             retention = Retention(settings, store, storage, TrustedClock(clock, elapsed_s))
             await retention.begin()
+            counts.watch(retention)
             signing = await asyncio.to_thread(load_key, settings.data_dir)
             out = Outbound(
                 store,
@@ -176,6 +179,8 @@ def create_app(
         people.tokens_router,
         audit.router,
         cameras.router,
+        configurations.router,
+        what_if.router,
         feed.router,
         deletions.router,
         outbound.router,

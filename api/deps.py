@@ -22,6 +22,7 @@ from api.retention import Retention
 from api.schemas import Slug
 from api.settings import Settings
 from api.signing import SigningKey
+from api.what_if import WhatIfs
 from api.workers import Workers
 
 SESSION_COOKIE = "watchpost_session"
@@ -48,6 +49,7 @@ class Service:
     blurrer: Blurrer
     oidc: Oidc | None
     workers: Workers = field(default_factory=Workers)
+    what_ifs: WhatIfs = field(default_factory=WhatIfs)
 
 
 async def get_service(request: Request) -> Service:  # async: any other dependency costs a turn of a thread

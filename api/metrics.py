@@ -7,14 +7,19 @@ route is "unmatched". One process serves, so totals are whole.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from fastapi.routing import iter_route_contexts
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.feed import Feed
+from api.retention import Disk, Retention
+from api.schemas_storage import Why
+from api.storage import Usage
 from detector.types import Phase
 
 UNMATCHED = "unmatched"
@@ -49,6 +54,11 @@ class ApiMetrics:
         listeners.set_function(lambda: feed.n_listeners)
         self._degraded = Gauge("watchpost_api_degraded", "1: /health tells a problem", registry=own)
 
+    def watch(self, retention: Retention) -> None:
+        """Tell of this service's evidence too."""
+        self._evidence = _Evidence(retention)
+        self._registry.register(self._evidence)
+
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Count one request."""
         self._requests.labels(route, f"{status // 100}xx").inc()
@@ -58,10 +68,56 @@ class ApiMetrics:
         """Count one phase of an alert that was new."""
         self._alerts.labels(phase.value).inc()
 
-    def page(self, *, degraded: bool) -> bytes:
-        """All of it in Prometheus' text format."""
+    def page(self, *, degraded: bool, usage: Usage | None) -> bytes:
+        """All of it in Prometheus' text format. `usage`: of the disk of evidence; None: it does not answer."""
         self._degraded.set(float(degraded))
+        self._evidence.usage = usage
         return generate_latest(self._registry)
+
+
+class _Evidence(Collector):
+    """What there is of evidence and what went, read when asked."""
+
+    def __init__(self, retention: Retention) -> None:
+        self.usage: Usage | None = None
+        self._retention = retention
+
+    def collect(self) -> Iterator[Metric]:
+        """Every number there is now."""
+        retention, figures = self._retention, self._retention.figures
+        gauges = [
+            ("stored_bytes", "Evidence that is stored", figures.stored_bytes),
+            ("held_bytes", "Evidence of alerts that people hold", figures.held_bytes),
+            ("files_left", "Files that could not be removed", figures.n_left),
+        ]
+        if self.usage is not None:
+            gauges += [
+                ("free_bytes", "Free on the disk of evidence", self.usage.free),
+                ("total_bytes", "Size of the disk of evidence", self.usage.total),
+            ]
+        for name, meaning, value in gauges:
+            yield GaugeMetricFamily(f"watchpost_api_evidence_{name}", meaning, value=value)
+        states = GaugeMetricFamily(
+            "watchpost_api_evidence_state", "1: the disk of evidence is in this state", labels=["state"]
+        )
+        for state in Disk:
+            states.add_metric([state.value], float(retention.disk is state))
+        counts = retention.counts
+        removed = CounterMetricFamily(
+            "watchpost_api_evidence_removed", "Pieces of evidence removed", labels=["why"]
+        )
+        removed_bytes = CounterMetricFamily(
+            "watchpost_api_evidence_removed_bytes", "Bytes of evidence removed", labels=["why"]
+        )
+        for why in (Why.AGE, Why.SIZE, Why.DISK):
+            removed.add_metric([why.value], counts.n_removed[why])
+            removed_bytes.add_metric([why.value], counts.removed_bytes[why])
+        yield from (states, removed, removed_bytes)
+        for name, meaning, value in (
+            ("files_missing", "Evidence whose file was found to be gone", counts.n_file_missing),
+            ("strays_removed", "Files removed that no alert points to", counts.n_strays),
+        ):
+            yield CounterMetricFamily(f"watchpost_api_evidence_{name}", meaning, value=value)
 
 
 class Measured:

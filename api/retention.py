@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -23,7 +24,7 @@ from api.db.retention import Cutoffs, Kept, Piece, Standing
 from api.db.store import Store
 from api.schemas_storage import Why
 from api.settings import Settings
-from api.storage import Storage, is_id
+from api.storage import Storage, Usage, is_id
 from api.trusted import TrustedClock
 from detector.errors import StorageError
 
@@ -100,6 +101,17 @@ class Counts:
 
     n_file_missing: int = 0
     n_strays: int = 0
+    n_removed: Counter[Why] = field(default_factory=Counter)  # pieces of evidence
+    removed_bytes: Counter[Why] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Evidence as it lies there; bytes as of the last pass and what came since."""
+
+    stored_bytes: int
+    held_bytes: int
+    n_left: int  # files that could not be removed
 
 
 class Retention:
@@ -183,6 +195,18 @@ class Retention:
             else:
                 self._tell(Disk.OK, "")
             return True
+
+    @property
+    def figures(self) -> Figures:
+        """How much evidence there is."""
+        return Figures(self._stored, self._held, len(self._left))
+
+    def usage(self) -> Usage | None:
+        """Of the disk of evidence; None: it does not answer, or is another one. Blocks."""
+        try:
+            return None if self._storage.problem() else self._storage.usage()
+        except OSError:
+            return None
 
     async def problems(self) -> list[str]:
         """What a person should know of the evidence, one line each; empty when all is well."""
@@ -289,7 +313,10 @@ class Retention:
             return 0
         words = self._rules.words if why is Why.AGE else lambda _: _ROOM_WORDS[why]
         pieces = await self._store.retention.remove(chosen, why, words)
-        self._stored -= sum(piece.n_bytes for piece in pieces)
+        n_bytes = sum(piece.n_bytes for piece in pieces)
+        self._stored -= n_bytes
+        self.counts.n_removed[why] += len(pieces)
+        self.counts.removed_bytes[why] += n_bytes
         freed = await self._unlink([self._storage.path(piece.alert_id, piece.kind) for piece in pieces])
         if why is Why.DISK and pieces:
             self._pressed_at = _loop_s()

@@ -1,4 +1,4 @@
-"""The wire contract between worker, service and console. Imports pydantic and detector.types only.
+"""The wire contract between worker, service and console. Of detector it imports types and errors' words only.
 
 Every datetime is UTC and ends in Z on the wire. Boxes are x0 y0 x1 y1 px of the full upright picture; zones
 are 0-1 of it.
@@ -13,6 +13,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from detector.errors import Trouble
 from detector.types import Alert, Phase, Severity
 
 
@@ -177,6 +178,7 @@ class CameraState(StrEnum):
     STARTING = "starting"
     ONLINE = "online"
     OFFLINE = "offline"
+    STOPPING = "stopping"  # no longer wanted; what is open is still being closed and given back
     ENDED = "ended"
     REMOVED = "removed"  # no worker is to watch it any more; its alerts stay
 
@@ -186,12 +188,23 @@ class CameraHealthIn(Wire):
 
     camera_id: Slug
     state: CameraState
-    reason: Line  # "" when online, unless the camera is wrong in a newer site file
+    reason: Line  # "" when online, unless it is wrong in a newer site file, or its zones must be checked
+    trouble: Trouble = (
+        Trouble.NONE
+    )  # what keeps it from being seen, in one word; a worker older than it tells none
     n_decoded: Count
     n_analysed: Count
     n_dropped: Count
     coverage: Annotated[float, Field(ge=0, le=1)]  # analysed seconds / elapsed seconds
     n_people: Count
+
+
+class WorkerDisk(Wire):
+    """The disk on which a worker's alerts and evidence wait to be sent."""
+
+    free_bytes: Annotated[int, Field(ge=0)]
+    total_bytes: Annotated[int, Field(ge=0)]
+    full: bool  # what is left is kept for alerts: they go on, without evidence
 
 
 class HeartbeatIn(Wire):
@@ -201,6 +214,7 @@ class HeartbeatIn(Wire):
     at: Utc
     n_outbox: Count  # items not yet delivered
     n_refused: Count  # items the API refused, kept for a person
+    disk: WorkerDisk | None = None  # null: it does not answer, or a worker older than this
     cameras: Annotated[list[CameraHealthIn], Field(max_length=1000)]
 
 
@@ -213,14 +227,15 @@ class MediaKind(StrEnum):
 
 
 class OverlayFrame(Wire):
-    """The boxes of one analysed picture."""
+    """The boxes of one analysed picture, and the skeletons of its close pairs."""
 
     t: float  # stream seconds
     boxes: list[tuple[int, float, float, float, float]]  # track id, x0 y0 x1 y1 px
+    skeletons: list[tuple[int, list[float]]] = []  # track id, 17 x (x px, y px, confidence), COCO order
 
 
 class OverlayDoc(Wire):
-    """Track boxes over a clip's time, drawn by the console and never burned in."""
+    """Track boxes and skeletons over a clip's time, drawn by the console and never burned in."""
 
     width: int
     height: int
@@ -328,6 +343,7 @@ class Suppression(StrEnum):
 
     COOLDOWN = "cooldown"  # it repeats one that was shown shortly before
     BUDGET = "budget"  # of low severity, when the desk was shown all it can take
+    SHADOW = "shadow"  # of a rule that runs silently; stays so however severe it gets
 
 
 class SuppressedOut(Wire):
@@ -432,6 +448,7 @@ class CameraOut(CameraIn):
 
     state: CameraState
     reason: str
+    trouble: Trouble
     seen_at: Utc | None
     coverage: float
     n_people: int

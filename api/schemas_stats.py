@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.schemas import Utc, Wire
+from api.schemas import Utc, Wire, WorkerDisk
 
 
 class HourOut(Wire):
@@ -18,6 +18,7 @@ class PrecisionOut(Wire):
     camera_id: str
     camera_name: str
     rule: str
+    shadow: bool  # of a rule that runs silently
     n_alerts: int
     n_true: int
     n_false: int
@@ -64,6 +65,7 @@ class WorkerOut(Wire):
     n_cameras: int
     n_outbox: int  # items not yet delivered
     n_refused: int  # items that the service refused, kept for a person
+    disk: WorkerDisk | None
 
 
 class OutboundHealthOut(Wire):

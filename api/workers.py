@@ -34,6 +34,7 @@ class Workers:
                 n_cameras=len(pulse.cameras),
                 n_outbox=pulse.n_outbox,
                 n_refused=pulse.n_refused,
+                disk=pulse.disk,
             )
             for _, (at, pulse) in sorted(self._seen.items())
         ]

@@ -18,10 +18,11 @@ import av
 from api.schemas import CameraState
 from benchmarks.report import Figure, Report
 from detector.errors import ConfigError
+from streams.address import address_of
 from streams.config import Camera
 from streams.flow import Board, Stage
 from streams.reader import CameraHealth, Reader
-from streams.source import VideoPacket, address_of
+from streams.source import VideoPacket
 
 SUFFIXES = frozenset(
     (

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from benchmarks.report import Figure, Report
 from benchmarks.sequences import VIDEOS
 from detector.errors import ConfigError
 from streams.config import Site
+
+log = logging.getLogger(__name__)
 
 COLUMNS = ("file", "rule", "start_s", "end_s", "counts")
 TRACKS = ".jsonl"
@@ -118,6 +121,8 @@ def watch(file: Path, site: Site, camera_id: str | None) -> Watched:
         out = Path(folder) / "alerts.json"
         run = replay_tracks if file.suffix.lower() == TRACKS else replay
         done = run(file, site, camera_id, out, _quiet)
+        for why in done.untold:
+            log.warning("%s file=%s", why, file.name)
         alerts = json.loads(out.read_text(encoding="utf-8"))["alerts"]
     calls: dict[str, list[Call]] = {}
     for opened in alerts:

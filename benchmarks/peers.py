@@ -1,19 +1,25 @@
 """Other people's trackers behind one function each, fed with the same detections as ours in the same run.
 
-They get what their documentation asks for: the true frame rate, and every detection of a person down to the
-detector's floor with its score. What they return without an id (not yet confirmed) does not count as tracked.
+They get what their documentation asks for: the true frame rate where there is such a setting, and every detection of a
+person down to the detector's floor with its score. What they return without an id (not yet confirmed) does not count as
+tracked. ultralytics runs in the export environment and has no frame rate to set; where it cannot run it is left out,
+with the reason.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from benchmarks import ultralytics_peer
 from benchmarks.mot import Labels
 from detector.errors import ConfigError
 from detector.types import Detections, Kind
+
+log = logging.getLogger(__name__)
 
 Peer = Callable[[Sequence[Detections], float], list[Labels]]
 
@@ -26,10 +32,15 @@ def peers() -> Mapping[str, Peer]:
         raise ConfigError(
             "a peer is not installed", got=str(error), todo="Install the extra: pip install '.[bench]'"
         ) from error
-    return {
+    found: dict[str, Peer] = {
         "trackers.bytetrack": lambda pictures, fps: _follow(ByteTrackTracker(frame_rate=fps), pictures),
         "trackers.ocsort": lambda pictures, fps: _follow(OCSORTTracker(frame_rate=fps), pictures),
     }
+    if why := ultralytics_peer.why_not():
+        log.warning("left out peer=%s reason=%s", ultralytics_peer.NAME, why)
+    else:
+        found[ultralytics_peer.NAME] = lambda pictures, _: _ultralytics(pictures)
+    return found
 
 
 def _follow(tracker: Any, pictures: Sequence[Detections]) -> list[Labels]:
@@ -42,3 +53,9 @@ def _follow(tracker: Any, pictures: Sequence[Detections]) -> list[Labels]:
         named = given.tracker_id >= 0
         told.append(Labels(given.tracker_id[named].astype(np.int64), given.xyxy[named].astype(np.float32)))
     return told
+
+
+def _ultralytics(pictures: Sequence[Detections]) -> list[Labels]:
+    people = [seen[seen.kinds == Kind.PERSON] for seen in pictures]
+    told = ultralytics_peer.run([np.column_stack([seen.boxes, seen.scores]) for seen in people]).tracks
+    return [Labels(rows[:, 0].astype(np.int64), rows[:, 1:]) for rows in told]

@@ -3,7 +3,8 @@
 The reader, the network and the scene are those of the worker; only the board is replaced, by one that judges
 each picture before the next is decoded. Nothing of the wall clock enters: `at` counts from
 1970-01-01T00:00:00Z, and the run's id comes from the hashes of file, configuration and network.
-Tracks that were stored on the way can be judged again, without network and pictures.
+Tracks that were stored on the way can be judged again, without network and pictures; rules that ask for what is
+not stored with them (skeletons; things, where the file has none) are named.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,19 +22,23 @@ from uuid import UUID, uuid5
 import av
 
 from api.schemas import AlertIn, CameraState, Stages
-from benchmarks.tracks_file import Origin, TracksWriter, read_origin, read_tracks
 from detector.errors import ConfigError, SourceUnreadable, StorageError
+from detector.rules.handoff import NAME as HANDOFF
+from detector.rules.left_behind import LeftBehind
 from detector.scene import Judgement, Scene
-from detector.types import Alert
+from detector.types import Alert, Detections
 from models.fetch import sha256
+from streams.address import address_of
 from streams.analysis import Run
 from streams.config import Camera, Site
+from streams.feed import Clock
 from streams.flow import Board
 from streams.frame import Frame
 from streams.inference import Detector
 from streams.pairlook import PairLooker
 from streams.reader import CameraHealth, Outside, Reader
-from streams.source import Clock, VideoPacket, address_of
+from streams.source import VideoPacket
+from streams.tracks_file import Origin, TracksWriter, read_origin, read_tracks
 from streams.worker import build_detector
 
 ORIGIN = datetime(1970, 1, 1, tzinfo=UTC)
@@ -54,9 +59,10 @@ class Replayed:
     n_alerts: int
     wall_s: float
     stream_s: float
+    untold: tuple[str, ...] = ()  # rules in force that could not tell anything, and for want of what
 
     def text(self) -> str:
-        """One line; a second one when the recording holds fewer pictures than it declares."""
+        """One line; a further one when the recording holds fewer pictures than it declares, and for each rule untold."""
         told = (
             f"{self.n_pictures} pictures ({self.stream_s:.1f} s of recording) in {self.wall_s:.1f} s, "
             f"{self.n_pictures / max(self.wall_s, 1e-9):.1f} a second; {self.n_alerts} alerts"
@@ -67,7 +73,7 @@ class Replayed:
                 f"\nwarning: the recording declares {self.n_declared} pictures and {missing} of them could not be "
                 "read; it may be cut short or damaged, and nothing is known of what they showed"
             )
-        return told
+        return "\n".join([told, *(f"warning: {one}" for one in self.untold)])
 
 
 def replay(
@@ -116,13 +122,25 @@ def replay_tracks(tracks: Path, site: Site, camera_id: str | None, out: Path, pr
     started, t = time.perf_counter(), 0.0
     origin = read_origin(tracks)
     told = _Told(camera, _run_of(origin, site, camera))
-    for stamp, people in read_tracks(tracks, camera.id):
-        told.judged(told.scene.follow(stamp, people))
+    has_things = True
+    for seen in read_tracks(tracks, camera.id):
+        has_things = has_things and seen.objects is not None
+        told.judged(told.scene.follow(seen.stamp, seen.tracks, seen.objects or Detections.empty()))
         progress("pictures", told.n_pictures, max(origin.n_declared, told.n_pictures))
-        t = stamp.t
+        t = seen.stamp.t
     told.end()
     _write(_document(origin, told), out)
-    return _replayed(origin, told, time.perf_counter() - started, t)
+    done = _replayed(origin, told, time.perf_counter() - started, t)
+    return replace(done, untold=tuple(_untold(camera, has_things)))
+
+
+def _untold(camera: Camera, has_things: bool) -> Iterator[str]:
+    """Which of a camera's rules stored tracks cannot serve, in words."""
+    rules = {choice.rule for choice in camera.rules}
+    if HANDOFF in rules:
+        yield f"{HANDOFF} tells nothing from stored tracks: they hold no skeletons"
+    if LeftBehind.name in rules and not has_things:
+        yield f"{LeftBehind.name} tells nothing from these tracks: they hold no objects"
 
 
 def _run_of(origin: Origin, site: Site, camera: Camera) -> Run:
@@ -209,7 +227,7 @@ class _Judge(Board):
         (pairs,) = self._pairs.look([(frame, watched)])
         judgement = self._told.scene.judge(watched, pairs)
         self._told.judged(judgement)
-        self.tracks.add(frame.stamp, judgement.tracks)
+        self.tracks.add(frame.stamp, judgement.tracks, judgement.observation.objects)
         n = self._told.n_pictures
         self._progress("pictures", n, max(self._n_declared, n))
         return True

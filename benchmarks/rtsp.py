@@ -127,7 +127,8 @@ def _talk(peer: socket.socket, answers: bool, requests: list[str]) -> None:
             requests.append(lines[0])
             if answers:
                 number = next((line.split(":")[1].strip() for line in lines if line.startswith("CSeq")), "0")
-                peer.sendall(_answer(lines[0].split()[0], number))
+                with contextlib.suppress(OSError):  # it has been closed meanwhile
+                    peer.sendall(_answer(lines[0].split()[0], number))
 
 
 def _answer(method: str, number: str) -> bytes:

@@ -23,8 +23,9 @@ from benchmarks.mot import Labels, read_milan_xml, read_mot_detections, read_mot
 from detector.errors import ConfigError, SourceEnded
 from detector.types import Detections, Stamp
 from models.onnx import OnnxDetector
+from streams.address import address_of
 from streams.frame import Frame, upright_size
-from streams.source import Source, address_of, open_source
+from streams.source import Source, open_source
 
 VIDEOS = frozenset({".avi", ".mp4", ".mkv", ".mov", ".webm"})
 RATES = Path(__file__).with_name("rates.toml")

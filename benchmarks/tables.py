@@ -12,6 +12,8 @@ from pathlib import Path
 
 from benchmarks import gathering_figures, standing, walking
 from benchmarks.gatherings import GatheringSet, find_gathering_sets
+from benchmarks.handoff_boxes import find_transfer_sets, set_name, transfer_figures
+from benchmarks.handoff_films import ACTED, Film, acted_figures, film_name, find_films, quiet_figures
 from benchmarks.handoffs import handoff_figures, has_handoffs
 from benchmarks.report import Figure
 
@@ -51,9 +53,17 @@ def find_tables(data_dir: Path) -> list[Table]:
             for one in find_gathering_sets(data_dir)
         ),
         *(
-            [Table("handoff", "skeletons of pairs", partial(_handoff, data_dir))]
+            [Table("handoff.skeleton", "skeletons of pairs", partial(_handoff, data_dir))]
             if has_handoffs(data_dir)
             else []
+        ),
+        *(
+            Table(f"handoff.{set_name(folder)}", folder.name, partial(_transfers, folder))
+            for folder in find_transfer_sets(data_dir)
+        ),
+        *(
+            Table(f"handoff.{film_name(folder)}", folder, partial(_films, folder, films))
+            for folder, films in find_films(data_dir).items()
         ),
     ]
 
@@ -73,3 +83,11 @@ def _gathering(source: GatheringSet, seen: Seen) -> Result:
 
 def _handoff(data_dir: Path, seen: Seen) -> Result:
     return Result(handoff_figures(data_dir, lambda _what, done, total: seen(done, total)))
+
+
+def _transfers(folder: Path, seen: Seen) -> Result:
+    return Result(transfer_figures(folder, seen))
+
+
+def _films(folder: str, films: Sequence[Film], seen: Seen) -> Result:
+    return Result(acted_figures(films, seen) if folder == ACTED else quiet_figures(folder, films, seen))

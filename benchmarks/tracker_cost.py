@@ -8,25 +8,21 @@ not made yet it is left out, with the reason.
 
 from __future__ import annotations
 
-import json
 import logging
-import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 
+from benchmarks import ultralytics_peer
 from benchmarks.report import Figure, Report
 from detector.carried import Carried
 from detector.errors import ConfigError
 from detector.tracker import Tracker
 from detector.types import F32, Detections, Kind, Stamp
-from models.export import export_environment
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +31,7 @@ N_PICTURES = 150
 N_WARM = 30  # pictures at the beginning of a run that are not counted: tracks are being made
 FPS = 10.0
 WIDTH, HEIGHT = 1920, 1080
-BYTETRACK, ULTRALYTICS = "trackers.bytetrack", "ultralytics.bytetrack"
-_CHILD = Path(__file__).with_name("ultralytics_cost.py")
-_CHILD_S = 300.0
+BYTETRACK, ULTRALYTICS = "trackers.bytetrack", ultralytics_peer.NAME
 _START = datetime(2025, 1, 1, tzinfo=UTC)
 
 
@@ -60,25 +54,23 @@ def crowd(n: int, seed: int = 1) -> list[F32]:
 
 def tracker_cost(rounds: int, progress: Callable[[str, int, int], None]) -> Report:
     """Run all in turn `rounds` times. Raises ConfigError if the peers are not installed."""
-    python, why_not = export_environment(), "the export environment is not made (watchpost models fetch)"
+    why_not = ultralytics_peer.why_not()
     times: dict[tuple[str, int], list[float]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for n in N_BOXES:
-            pictures = crowd(n)
-            file = Path(folder) / f"{n}.npz"
-            np.savez(file, *pictures)
-            for turn in range(rounds):
-                progress(f"{n} boxes", turn, rounds)
-                times.setdefault(("ours", n), []).append(_ours(pictures))
-                times.setdefault(("carried", n), []).append(_carried(pictures))
-                times.setdefault((BYTETRACK, n), []).append(_bytetrack(pictures))
-                if python is not None:
-                    try:
-                        times.setdefault((ULTRALYTICS, n), []).append(_ultralytics(python, file))
-                    except ConfigError as error:
-                        python, why_not = None, str(error)
-            progress(f"{n} boxes", rounds, rounds)
-    if python is None:
+    for n in N_BOXES:
+        pictures = crowd(n)
+        for turn in range(rounds):
+            progress(f"{n} boxes", turn, rounds)
+            times.setdefault(("ours", n), []).append(_ours(pictures))
+            times.setdefault(("carried", n), []).append(_carried(pictures))
+            times.setdefault((BYTETRACK, n), []).append(_bytetrack(pictures))
+            if not why_not:
+                try:
+                    spent = ultralytics_peer.run(pictures).ms
+                    times.setdefault((ULTRALYTICS, n), []).append(median(spent[N_WARM:]))
+                except ConfigError as error:
+                    why_not = str(error)
+        progress(f"{n} boxes", rounds, rounds)
+    if why_not:
         log.warning("left out peer=%s reason=%s", ULTRALYTICS, why_not)
     return Report.of([
         Figure(
@@ -147,15 +139,3 @@ def _bytetrack(pictures: Sequence[F32]) -> float:
     tracker: Any = ByteTrackTracker(frame_rate=FPS)
     given = [supervision.Detections(xyxy=rows[:, :4], confidence=rows[:, 4]) for rows in pictures]
     return _timed(lambda k: tracker.update(given[k]))
-
-
-def _ultralytics(python: Path, file: Path) -> float:
-    """Raises ConfigError where it cannot be run."""
-    command = [str(python), str(_CHILD), str(file), str(N_WARM)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_CHILD_S, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise ConfigError("took too long", where=ULTRALYTICS, got=f"over {error.timeout:g} s") from None
-    if done.returncode != 0:
-        raise ConfigError("cannot be run", where=ULTRALYTICS, got=done.stderr.strip()[-300:])
-    return float(json.loads(done.stdout.strip().splitlines()[-1])["ms"])

@@ -5,6 +5,9 @@
 The product's own `Grouper` is given all people of each moment, a body height being 1.7 m. Two people count as
 walking together when it had them in one group for at least `TOGETHER_SHARE` of the moments that both were there.
 Peers: nearness alone, and nearness with like speed, each for the same share of moments.
+
+The gathering rule with its default settings watches the same people: whoever walks should raise no alert. Its peer
+is a head count.
 """
 
 from __future__ import annotations
@@ -14,17 +17,22 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 import numpy as np
 
 from benchmarks.events import bootstrap
+from benchmarks.gatherings import HeadCount
 from benchmarks.ground_plane import observation_from_above
 from benchmarks.report import Figure
 from benchmarks.sequences import short_name
 from benchmarks.standing import f1
+from detector.episodes import Episodes
 from detector.errors import ConfigError
 from detector.groups import Grouper, GrouperParams
-from detector.types import F64, I64, Mask
+from detector.rules.base import View
+from detector.rules.gathering import Gathering, GatheringParams
+from detector.types import F64, I64, Mask, Phase
 
 STEP_S = 0.4  # between two moments of these recordings
 TOGETHER_SHARE = 0.6
@@ -119,6 +127,20 @@ def near_pairs(moments: Sequence[Moment], like: bool) -> set[Pair]:
     return _lasting(moments, together)
 
 
+def alerts(moments: Sequence[Moment]) -> dict[str, int]:
+    """Give how many alerts the gathering rule and a head count raise, by their names."""
+    params = GatheringParams()
+    rules = (Gathering(params), HeadCount(params))
+    grouper, episodes = Grouper(GrouperParams(link_bh=params.link_bh)), Episodes(UUID(int=0), "bench", rules)
+    told: Counter[str] = Counter({rule.name: 0 for rule in rules})
+    for moment in moments:
+        seen = observation_from_above(moment.t, moment.ids, moment.places_m, moment.velocity_m_s)
+        view = View(seen, {params.link_bh: grouper.step(seen)})
+        found = episodes.step(seen.stamp, [rule.step(view) for rule in rules])
+        told.update(alert.rule for alert in found if alert.phase is Phase.OPENED)
+    return dict(told)
+
+
 def measure(scene: Scene, seen: Callable[[int, int], None]) -> list[Figure]:
     """Measure one scene. Raises ConfigError."""
     moments, truth = read_moments(scene.folder), read_pairs(scene.folder)
@@ -133,6 +155,7 @@ def measure(scene: Scene, seen: Callable[[int, int], None]) -> list[Figure]:
     people = sorted(there)
     values = {name: f1([_counts(truth, pairs)]) or 0.0 for name, pairs in found.items()}
     units = [_counts(_of(truth, one), _of(found["ours"], one)) for one in people]
+    told = alerts(moments)
     return [
         Figure(
             name=f"pairs.{scene.name}.f1",
@@ -143,7 +166,16 @@ def measure(scene: Scene, seen: Callable[[int, int], None]) -> list[Figure]:
             n=len(truth),
             ci95=bootstrap(units, f1),
             peers=values,
-        )
+        ),
+        Figure(
+            name=f"pairs.{scene.name}.gathering_alerts",
+            value=told.pop(Gathering.name),
+            unit="alerts",
+            data=scene.data,
+            split=f"all moments, {moments[-1].t / 60:.0f} min, default settings",
+            n=len(people),
+            peers=told,
+        ),
     ]
 
 

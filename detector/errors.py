@@ -74,7 +74,10 @@ class Trouble(StrEnum):
     NO_VIDEO = "no_video"  # what comes holds no video that can be decoded
     NO_DATA = "no_data"  # connected, and then silence
     LOST = "lost"  # the camera ended a stream that was running
+    FROZEN = "frozen"  # pictures come, and they are the same one
     UNREADABLE = "unreadable"  # anything else that is wrong with what comes
+    MISCONFIGURED = "misconfigured"  # what is written of it is wrong, so it is not watched
+    NO_WORKER = "no_worker"  # nobody has said for a while how it is
 
 
 class SourceError(WatchError):

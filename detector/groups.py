@@ -27,9 +27,10 @@ from scipy.optimize import linear_sum_assignment
 
 from detector.calibration import BODY_M
 from detector.errors import check_range
-from detector.types import F64, I64, Mask, Observation
+from detector.types import F32, F64, I64, Mask, Observation
 
-_NEAR_SCORE = 0.05  # a group of new ids in the place of a lost one: less than any shared member
+_HEIR_SCORE = 0.05  # a group of new ids in the places of a lost one: less than any shared member
+_NEAR_SCORE = 0.001  # the same when only their middles are near: less than any person in the place of another
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,13 +203,24 @@ class Grouper:
                     if 2 * shared >= min(len(ids), size):
                         score[i, j] = shared / (len(ids) + size - shared)
             if lost and not score[i].any():
-                centre = obs.feet[rows].mean(axis=0).tolist()
                 for j, known in lost:
-                    if math.dist(centre, known.centroid) <= self._params.link_bh * known.body_px:
-                        score[i, j] = _NEAR_SCORE
+                    score[i, j] = self._inherited(obs.feet[rows], known)
         mine, theirs = linear_sum_assignment(score, maximize=True)
         pairs = zip(mine.tolist(), theirs.tolist(), strict=True)
         return {i: self._known[j] for i, j in pairs if score[i, j] > 0}
+
+    def _inherited(self, feet: F32, known: _Known) -> float:
+        """Score people of new ids against a group that was just lost whole: by who stands where one of it stood."""
+        members = known.members.values()
+        places = np.array([member.foot for member in members])
+        reach = self._params.heir_bh * np.array([member.body_px for member in members])
+        near = np.linalg.norm(feet[:, None] - places[None], axis=2) <= reach
+        if n_heirs := int(min(near.any(axis=0).sum(), near.any(axis=1).sum())):
+            return _HEIR_SCORE * n_heirs / (len(feet) + len(places) - n_heirs)
+        middle_near = (
+            math.dist(feet.mean(axis=0).tolist(), known.centroid) <= self._params.link_bh * known.body_px
+        )
+        return _NEAR_SCORE if middle_near else 0.0
 
     def _people(self, known: _Known, crowd: _Crowd, t: float, here: set[int]) -> tuple[int, ...]:
         """Give who each member is: a new id where another was just lost is the same person."""

@@ -8,8 +8,8 @@ number of those left out is told.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -51,7 +51,7 @@ class Pair:
     track_ids: tuple[int, int]  # the smaller first: a pair is called by them
     rows: tuple[int, int]  # of the observation
     apart_bh: float  # feet, on the ground
-    body_px: float  # mean height of the two boxes in the picture
+    body_px: float  # height of the smaller of the two boxes in the picture
     since_t: float  # stream s at which they came close
 
 
@@ -61,7 +61,8 @@ class PairSight:
 
     pair: Pair
     skeletons: F32  # (2, 17, 3) x, y px and confidence of each of `pair.track_ids`; confidence 0: not seen
-    exchange: float | None = None  # the activity network's probability; None: it was not asked
+    activities: Mapping[str, float] = field(default_factory=dict)  # the network's word; empty: not asked
+    unsure: bool = False  # who is who could not be told, so nobody was given a skeleton
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ class PairFinder:
                 known = self._known.setdefault(key, _Known(t, t))
                 known.close_t = t
             if known is not None and known.close_t - known.since_t >= params.hold_s:
-                pair = Pair(key, rows, float(apart[first, second]), (low + high) / 2, known.since_t)
+                pair = Pair(key, rows, float(apart[first, second]), float(low), known.since_t)
                 ripe.append((not known.watched, pair.apart_bh, pair))
         ripe += self._parting(obs, apart, {pair.track_ids for _, _, pair in ripe}, heights)
         self._known = {k: known for k, known in self._known.items() if t - known.close_t <= params.keep_s}
@@ -135,7 +136,7 @@ class PairFinder:
             ):
                 continue
             rows = row_of[key[0]], row_of[key[1]]
-            body = float(heights[list(rows)].mean())
+            body = float(heights[list(rows)].min())
             found.append(
                 (False, float(apart[rows]), Pair(key, rows, float(apart[rows]), body, known.since_t))
             )

@@ -84,12 +84,16 @@ class Scene:
         tracks = self._tracker.step(stamp, detections[detections.kinds == Kind.PERSON])
         return self._watch(stamp, tracks, detections, alerts)
 
-    def follow(self, stamp: Stamp, tracks: Tracks) -> Judgement:
+    def follow(self, stamp: Stamp, tracks: Tracks, objects: Detections | None = None) -> Judgement:
         """Judge one picture whose people were followed elsewhere: stored tracks, another's tracker. As `step`.
 
-        What is no person is not stored with tracks, so rules about things find nothing.
+        `objects`: what is no person; without them rules about things find nothing.
         """
-        return self.judge(self._watch(stamp, tracks, Detections.empty(), self._begin(stamp)))
+        return self.judge(self.watch(stamp, tracks, objects))
+
+    def watch(self, stamp: Stamp, tracks: Tracks, objects: Detections | None = None) -> Watched:
+        """As `track`, of people who were followed elsewhere; `judge` comes next."""
+        return self._watch(stamp, tracks, objects or Detections.empty(), self._begin(stamp))
 
     def _watch(self, stamp: Stamp, tracks: Tracks, detections: Detections, alerts: list[Alert]) -> Watched:
         tracks = tracks[tracks.kinds == Kind.PERSON]

@@ -1,9 +1,9 @@
 """What a killed worker left: settled before the next one starts. And which new alert carries on an old one.
 
-Open alerts are closed as "interrupted" at the last moment at which the killed worker is known to have lived,
-promised evidence is marked missing, half files go. An incident that still stands is a new alert of the new
-run: the first one of the same camera, rule and zone whose condition began within `LINK_S` after that moment
-carries the id of the alert before it as the fact `follows`, in each of its phases.
+Open alerts are closed as "interrupted" at the last moment at which the killed worker is known to have lived. A
+clip is what its last draft shows; other promised evidence is marked missing, half files go. An incident that still
+stands is a new alert of the new run: the first one of the same camera, rule and zone whose condition began within
+`LINK_S` after that moment carries the id of the alert before it as the fact `follows`, in each of its phases.
 
 The sign of life is the time of the state folder's lock file, which a running worker renews.
 """
@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from api.schemas import AlertIn
+from api.schemas import AlertIn, MediaKind
 from detector.errors import StorageError
 from detector.types import Alert, Phase
 from streams.evidence import Folder
@@ -56,7 +56,13 @@ def settle(outbox: Outbox, folder: Folder, alive_at: datetime | None) -> list[Al
     for end in ends:
         outbox.put_alert(end)
     for alert_id, kind in outbox.due_media():
-        outbox.put_missing(alert_id, kind, "the worker was interrupted before it was written")
+        draft = folder.draft(alert_id) if kind is MediaKind.CLIP else None
+        if draft is None:
+            outbox.put_missing(alert_id, kind, "the worker was interrupted before it was written")
+        else:
+            path, span = draft
+            note = "short post-roll: the worker was interrupted"
+            outbox.put_media(alert_id, kind, path, span.start_t, span.duration_s, note=note)
     try:
         if n_stray := folder.sweep(outbox.paths()):
             log.info("removed half-written evidence n=%d", n_stray)
@@ -104,11 +110,11 @@ class Follows:
 
     def _before(self, alert: Alert) -> AlertIn | None:
         """The interrupted alert of this place and rule that was nearest in the picture."""
-        place = (alert.camera_id, alert.rule, alert.zone)
+        place = (alert.camera_id, alert.rule, alert.zone, alert.params.get("shadow"))
         near = [
             end
             for end in self._ends
-            if (end.camera_id, end.rule, end.zone) == place
+            if (end.camera_id, end.rule, end.zone, end.provenance.params.get("shadow")) == place
             and (alert.started_at - end.at).total_seconds() <= LINK_S
         ]
         return min(near, key=lambda end: _apart(end.box, alert.box), default=None)

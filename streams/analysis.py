@@ -21,19 +21,25 @@ from uuid import UUID
 from api.schemas import AlertIn, CameraState, MediaKind, Provenance, Stages
 from detector.errors import StorageError
 from detector.pairs import PairSight
-from detector.rules.blind import Kind, Link, Sentinel
+from detector.rules.base import Rule
+from detector.rules.blind import Kind, Link, Sentinel, Sight
+from detector.rules.handoff import LEAST_PX, Handoff, HandoffCounts
+from detector.rules.scheduled import Scheduled
 from detector.scene import Scene, Watched
 from detector.types import Alert, Detections, Phase, Stamp
 from streams.aftermath import Follows
 from streams.config import Camera
+from streams.drawn import Drawn
 from streams.evidence import NOT_STORED, Folder, OverlayHistory
 from streams.flow import Pipe
 from streams.frame import Frame
+from streams.kept_tracks import Keeper, TrackFolder
 from streams.learned import Learned
 from streams.outbox import Outbox
 from streams.reader import CameraHealth
 from streams.recorder import ClipRequest
 from streams.sight import Eye
+from streams.tracks_file import Origin
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +50,7 @@ _MANY = 50  # rows that wait for the disk: from then on nothing large is kept in
 _SLACK_S = 15.0  # how far the analysis may lag behind the newest packet
 _BURST_S = 2.0  # a close pair is looked at more often for this long after it was last seen
 _LOOK_S = 1.0  # how often a camera's state is looked at while no picture of it is judged
+_NO_FAULT = (CameraState.ONLINE, CameraState.STOPPING, CameraState.ENDED)  # an end that was wished for
 _UNKNOWN_VIEW = (Kind.MOVED,)  # clear, but not usual
 _MAX_GAP_S = 2.0  # pictures further apart than this (and than two periods) leave a hole in the coverage
 
@@ -100,6 +107,7 @@ class Desk:
     monotonic: Callable[[], float] = time.monotonic
     burst: Callable[[float], None] = lambda _: None  # asks the camera for more pictures until then
     learned: Path | None = None  # folder of what cameras learn of their views; None: nothing is kept
+    tracks: TrackFolder | None = None  # None: none are kept
 
 
 @dataclass(slots=True)
@@ -109,7 +117,9 @@ class Counts:
     n_analysed: int = 0
     n_people: int = 0
     covered_s: float = 0.0  # stream seconds during which pictures were analysed
+    n_pairs: int = 0  # close pairs in the newest picture
     n_pairs_left_out: int = 0  # close pairs over the bound, picture by picture
+    handoffs: Sequence[HandoffCounts] = ()  # of the camera's hand-off rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +135,19 @@ class Analysis:
 
     def __init__(self, camera: Camera, run: Run, desk: Desk, health: Callable[[], CameraHealth]) -> None:
         """`health` tells how the camera's reader is; it may be called from any thread."""
-        self.counts = Counts()
+        rules = camera.build_rules()
+        self.counts = Counts(handoffs=_handoffs(rules))
         self.newest: Frame | None = None  # the last analysed picture; other threads may read it
         self.retired = False  # set once nothing more comes of it; other threads may read it
         self._camera, self._run, self._desk = camera, run, desk
-        self._scene = Scene(camera.id, run.run_id, camera.build_rules(), calibration=camera.ground)
+        self._scene = Scene(camera.id, run.run_id, rules, calibration=camera.ground)
         self._learned = desk.learned and Learned(desk.learned, camera.id, self._scene, desk.monotonic)
+        self._drawn = desk.learned and Drawn(desk.learned, camera)
+        self._keeper = desk.tracks and Keeper(desk.tracks, _origin(camera, run), desk.monotonic)
         self._health = health
         self._sentinel = Sentinel(run.run_id, camera.id, camera.blind)
         self._eye = Eye()
+        self._sight: Sight | None = None  # of the newest look; None: that is too long ago
         # When this camera was last judged, last had a stream, and was last looked at: monotonic seconds.
         self._started_s = self._judged_s = self._linked_s = self._looked_s = desk.monotonic()
         self._history = OverlayHistory(keep_s(camera))
@@ -149,6 +163,16 @@ class Analysis:
         """From now on alerts tell this configuration; the run goes on, since tracks and alerts do."""
         self._run = replace(self._run, config_hash=run.config_hash)
 
+    @property
+    def frozen(self) -> bool:
+        """Whether its picture stands still, though pictures come; may be read from any thread."""
+        return self._sentinel.found is Kind.FROZEN
+
+    @property
+    def warning(self) -> str:
+        """What a person should look at, though the camera is watched; may be read from any thread."""
+        return self._drawn.warning if self._drawn else ""
+
     def step(self, frame: Frame, detections: Detections) -> None:
         """Judge one picture without a look at pairs."""
         self.judge(frame, self.track(frame, detections))
@@ -157,22 +181,28 @@ class Analysis:
         """See who is where, and which pairs deserve a look; `judge` comes next."""
         if self._learned:
             self._learned.before(frame.stamp)
+        if self._drawn:
+            self._drawn.look(frame.stamp)
         return self._scene.track(frame.stamp, detections)
 
     def judge(self, frame: Frame, watched: Watched, pairs: Sequence[PairSight] = ()) -> None:
         """Judge what `track` gave of this picture, with what was seen of its pairs."""
         self._count(frame.stamp)
         self.newest = frame
+        self.counts.n_pairs = len(watched.proposed.pairs)
         self.counts.n_pairs_left_out += watched.proposed.n_left_out
-        if watched.proposed.pairs:
+        if any(pair.body_px >= LEAST_PX for pair in watched.proposed.pairs):  # else nobody looks at them
             self._desk.burst(frame.stamp.t + _BURST_S)
         judgement = self._scene.judge(watched, pairs)
         self.counts.n_people = len(judgement.tracks)
         judged_at = self._desk.now()
-        self._history.add(frame.stamp, judgement.tracks)
+        self._history.add(frame.stamp, judgement.tracks, pairs)
+        if self._keeper:
+            self._keeper.add(frame.stamp, judgement.tracks)
         self._tell(judgement.alerts, judged_at)
         self._judged_s = self._linked_s = self._desk.monotonic()
         if (sight := self._eye.look(frame)) is not None:
+            self._sight = sight
             self._tell(self._sentinel.step(frame.stamp, Link(), sight), judged_at)
             found = self._sentinel.found
             self._eye.learn(clear=found in (None, *_UNKNOWN_VIEW), usual=found is None)
@@ -182,7 +212,7 @@ class Analysis:
     def watch(self) -> None:
         """Look at the camera itself, pictures or not: whether it has gone blind. Called several times a second."""
         now_s, health = self._desk.monotonic(), self._health()
-        if health.state in (CameraState.ONLINE, CameraState.ENDED):  # an end is no fault
+        if health.state in _NO_FAULT:
             self._linked_s = now_s
         if health.state is not CameraState.ONLINE:
             self._judged_s = now_s
@@ -193,7 +223,10 @@ class Analysis:
         self._looked_s = now_s
         usual_s = 2.0 / self._camera.analyse_fps
         link = Link(offline_s=now_s - self._linked_s, unjudged_s=max(0.0, now_s - self._judged_s - usual_s))
-        self._tell(self._sentinel.step(self._stamp(), link, None), self._desk.now())
+        if health.state is not CameraState.ONLINE or link.unjudged_s > self._camera.blind.hold_s / 2:
+            self._sight = None
+        # Of a camera that is judged seldom: what it showed last is true until its next picture.
+        self._tell(self._sentinel.step(self._stamp(), link, self._sight), self._desk.now())
         if health.state is not CameraState.ONLINE:
             self._finish_overlays(None, 0.0)  # there is no more to come for them
 
@@ -201,9 +234,11 @@ class Analysis:
         """No more pictures for now: close what is open, with this `end_reason`, and write what is due."""
         self._tell(self._scene.end(reason), self._desk.now())
         self._finish_overlays(None, 0.0)
-        self.counts.n_people = 0
+        self.counts.n_people = self.counts.n_pairs = 0
         if self._learned:
             self._learned.save()
+        if self._keeper:
+            self._keeper.flush()
         self.store()
 
     def end(self, reason: str) -> None:
@@ -327,6 +362,18 @@ class Analysis:
             self._desk.outbox.put_missing(alert_id, kind, reason)
         else:
             self._desk.outbox.put_media(alert_id, kind, path)
+
+
+def _origin(camera: Camera, run: Run) -> Origin:
+    """What kept tracks are made of and by; `run` is the one in which their ids mean something."""
+    source = {"file": camera.id, "sha256": "", "run_id": str(run.run_id)}
+    return Origin(source, run.network, run.model_sha256, run.provider, 0, 0)
+
+
+def _handoffs(rules: Sequence[Rule]) -> list[HandoffCounts]:
+    """What each hand-off rule counts, whatever its terms."""
+    plain = [rule.within if isinstance(rule, Scheduled) else rule for rule in rules]
+    return [rule.counts for rule in plain if isinstance(rule, Handoff)]
 
 
 def keep_s(camera: Camera) -> float:

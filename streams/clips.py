@@ -15,6 +15,7 @@ from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from typing import TypeAlias, cast
+from weakref import finalize
 
 import av
 import numpy as np
@@ -23,7 +24,7 @@ from av.video.frame import PictureType
 from av.video.stream import VideoStream
 
 from detector.errors import ConfigError, SourceUnreadable, StorageError
-from streams.evidence import FULL, NOT_STORED
+from streams.evidence import FULL, NOT_STORED, Span
 from streams.frame import quarter_turns, upright_size
 from streams.masks import NO_MASKS, Masks
 
@@ -62,6 +63,9 @@ class Codec:
         self.container = "mp4" if self.playable else _container_for(template)
         # The header of a file that is never written is a copy of the stream's parameters of our own.
         self._copy = av.open(io.BytesIO(), "w", format=self.container)
+        # PyAV's container and stream hold each other; only closing parts them. Left to the garbage collector, which
+        # seldom looks at what has lived for a while, each reconnection would leave 60 kB behind for hours.
+        finalize(self, self._copy.close)
         self._stream = self._copy.add_stream_from_template(template, opaque=True)
 
     def add_to(self, container: OutputContainer) -> VideoStream:
@@ -82,14 +86,6 @@ def _container_for(template: VideoStream) -> str:
             continue
         return name
     raise SourceUnreadable("no clip can be made of this codec", got=template.codec_context.name)
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """What a clip shows, in stream seconds."""
-
-    start_t: float  # of the first picture shown
-    duration_s: float
 
 
 def check_encoder() -> None:

@@ -25,11 +25,12 @@ from detector.lines import Line
 from detector.rules.base import Rule
 from detector.rules.blind import BlindParams
 from detector.zones import Zone
+from streams.address import Address, Transport, address_of
 from streams.checked import Section, named, params_of, refuse_unknown, section_of
 from streams.hardware import Decoder
 from streams.masks import NO_MASKS, Masks
-from streams.rulebook import RuleChoice, Setting, choice_of
-from streams.source import Address, Transport, address_of
+from streams.places import Pair, Places, PlacesSection, places_of
+from streams.rulebook import RuleChoice
 
 Pace = Literal["realtime", "fast"]
 
@@ -55,6 +56,8 @@ class WorkerSection(Section):
     api_url: Annotated[str, Field(pattern=r"^https?://[^\s@]+$")] = "http://127.0.0.1:8000"
     token_file: Path | None = Field(default=None, strict=False)  # holds the worker's token and nothing else
     worker_id: Slug = "worker"
+    tracks_days: Annotated[float, Field(ge=0, le=90)] = 3.0  # kept to try other rules on; 0: none
+    tracks_max_mb: Annotated[int, Field(ge=1, le=1_000_000)] = 2000  # of all cameras; the oldest go first
     metrics_listen: Annotated[str, AfterValidator(_host_port)] = ""  # where Prometheus asks; "": nowhere
 
     def token(self, environ: Mapping[str, str] = os.environ) -> SecretStr:
@@ -86,24 +89,7 @@ class DetectorSection(Section):
     max_batch: Annotated[int, Field(ge=1, le=64)] = 8  # pictures in one call of the network
 
 
-class _ZoneSection(Section):
-    """`[[cameras.zones]]`, `[[cameras.masks]]`; detector.zones.Zone checks the corners."""
-
-    name: Name
-    polygon: list[Annotated[list[float], Field(min_length=2, max_length=2)]]
-
-
-class _LineSection(Section):
-    """`[[cameras.lines]]`; detector.lines.Line checks the points."""
-
-    name: Name
-    points: Annotated[
-        list[Annotated[list[float], Field(min_length=2, max_length=2)]], Field(min_length=2, max_length=2)
-    ]
-
-
-_Point = Annotated[list[float], Field(min_length=2, max_length=2)]
-_Four = Annotated[list[_Point], Field(min_length=4, max_length=4)]
+_Four = Annotated[list[Pair], Field(min_length=4, max_length=4)]
 
 
 class _GroundSection(Section):
@@ -115,7 +101,7 @@ class _GroundSection(Section):
     metres: _Four | None = None
 
 
-class _CameraSection(Section):
+class _CameraSection(PlacesSection):
     """`[[cameras]]` as written; see Camera."""
 
     id: Slug
@@ -138,10 +124,6 @@ class _CameraSection(Section):
     analyse_fps: Annotated[float, Field(ge=0.1, le=60)] = 5.0
     pace: Pace = "realtime"
     loop: bool = False
-    zones: list[_ZoneSection] = Field(default_factory=list, max_length=100)
-    lines: list[_LineSection] = Field(default_factory=list, max_length=100)
-    rules: list[dict[str, object]] = Field(default_factory=list, max_length=100)
-    masks: list[_ZoneSection] = Field(default_factory=list, max_length=100)
     masks_blind_detector: bool = True  # false: people never see what is under a mask, the network does
     blind: dict[str, object] = Field(default_factory=dict)
     ground: _GroundSection | None = None
@@ -165,6 +147,16 @@ class Camera:
     masks: Masks = NO_MASKS
     blind: BlindParams = field(default_factory=BlindParams)  # when the camera itself counts as blind
     ground: Calibration | None = None  # where its picture is in metres
+
+    @property
+    def places(self) -> Places:
+        """What the console can change of it."""
+        return Places(self.zones, self.lines, self.masks.zones, self.rules)
+
+    def with_places(self, places: Places) -> Camera:
+        """The same camera, looking at other places by other rules."""
+        masks = replace(self.masks, zones=places.masks)
+        return replace(self, zones=places.zones, lines=places.lines, rules=places.rules, masks=masks)
 
     def build_rules(self) -> list[Rule]:
         """New rules with no memory: call it once for each scene."""
@@ -201,8 +193,11 @@ class Site:
         right = {camera.id for camera in found.cameras}
         wrong = {one.camera_id for one in found.rejected} - right
         cameras = (*found.cameras, *(camera for camera in self.cameras if camera.id in wrong))
-        config_hash = _hash_of(self.detector, cameras)
-        return replace(self, cameras=cameras, rejected=found.rejected, config_hash=config_hash)
+        return replace(self.with_cameras(cameras), rejected=found.rejected)
+
+    def with_cameras(self, cameras: tuple[Camera, ...]) -> Site:
+        """The same site with these cameras."""
+        return replace(self, cameras=cameras, config_hash=_hash_of(self.detector, cameras))
 
 
 def load_site(path: Path, environ: Mapping[str, str] = os.environ) -> Site:
@@ -294,20 +289,7 @@ def _camera(table: object, at: str, folder: Path, environ: Mapping[str, str]) ->
             evidence = _reached(address_of(source, user, password, folder), told, folder)
             if not (evidence.live and address.live):
                 raise ConfigError("two streams of a file", wanted="a live camera's second stream")
-    zones = _zones(told.zones, f"{at}.zones")
-    masks = _zones(told.masks, f"{at}.masks")
-    lines = _lines(told.lines, f"{at}.lines", zones)
-    setting = Setting(zones, lines, told.timezone, told.analyse_fps)
-    choices: list[RuleChoice] = []
-    for i, raw in enumerate(told.rules):
-        with named(f"{at}.rules[{i}]"):
-            choice = choice_of(raw, setting)
-            if choice.same_place in {other.same_place for other in choices}:
-                raise ConfigError(
-                    "the same rule twice in one place",
-                    wanted="one of each rule for a zone, a line and a time",
-                )
-            choices.append(choice)
+    places = places_of(told, at, told.timezone, told.analyse_fps)
     with named(f"{at}.blind"):
         blind = params_of(BlindParams, told.blind)
     with named(f"{at}.ground"):
@@ -321,23 +303,13 @@ def _camera(table: object, at: str, folder: Path, environ: Mapping[str, str]) ->
         analyse_fps=told.analyse_fps,
         pace=told.pace,
         loop=told.loop,
-        zones=tuple(zones.values()),
-        lines=tuple(lines.values()),
-        rules=tuple(choices),
-        masks=Masks(tuple(masks.values()), told.masks_blind_detector),
+        zones=places.zones,
+        lines=places.lines,
+        rules=places.rules,
+        masks=Masks(places.masks, told.masks_blind_detector),
         blind=blind,
         ground=ground,
     )
-
-
-def _zones(tables: Iterable[_ZoneSection], at: str) -> dict[str, Zone]:
-    zones: dict[str, Zone] = {}
-    for i, table in enumerate(tables):
-        with named(f"{at}[{i}]"):
-            if table.name in zones:
-                raise ConfigError("this zone name is taken", wanted="a name of its own", got=repr(table.name))
-            zones[table.name] = Zone(table.name, tuple((x, y) for x, y in table.polygon))
-    return zones
 
 
 def _reached(address: Address, told: _CameraSection, folder: Path) -> Address:
@@ -349,19 +321,6 @@ def _reached(address: Address, told: _CameraSection, folder: Path) -> Address:
         tls_ca_file=None if told.tls_ca_file is None else folder / told.tls_ca_file,
         decoder=told.decoder,
     )
-
-
-def _lines(tables: Iterable[_LineSection], at: str, zones: Mapping[str, Zone]) -> dict[str, Line]:
-    lines: dict[str, Line] = {}
-    for i, table in enumerate(tables):
-        with named(f"{at}[{i}]"):
-            if table.name in lines or table.name in zones:  # an alert tells its place by the name alone
-                raise ConfigError(
-                    "this name is taken", where="name", wanted="a name of its own", got=repr(table.name)
-                )
-            (x0, y0), (x1, y1) = table.points
-            lines[table.name] = Line(table.name, ((x0, y0), (x1, y1)))
-    return lines
 
 
 def _calibration(told: _GroundSection) -> Calibration:

@@ -49,8 +49,8 @@ def open_client(api_url: str, token: str) -> httpx.Client:
     )
 
 
-def send(client: httpx.Client, request: httpx.Request) -> None:
-    """Send it; raises ApiUnreachable (worth a retry) or AlertRefused (never)."""
+def send(client: httpx.Client, request: httpx.Request) -> httpx.Response:
+    """Send it and give the answer; raises ApiUnreachable (worth a retry) or AlertRefused (never)."""
     where = f"{request.method} {request.url.path} at {request.url.host}"  # an address may hold a password
     try:
         answer = client.send(request)
@@ -59,7 +59,7 @@ def send(client: httpx.Client, request: httpx.Request) -> None:
             "no answer", where=where, got=f"{type(error).__name__} {error}".strip()
         ) from error
     if answer.is_success:
-        return
+        return answer
     got = f"{answer.status_code} {answer.text[:300]}"
     if answer.status_code in (401, 403):
         raise ApiUnreachable(

@@ -1,8 +1,9 @@
 """What goes with an alert: picture, boxes over time, and the folder in which they wait to be sent.
 
-A file has its final name only once it is complete and on disk. The last of the disk is left to the outbox, so
-that alerts go on when there is no room for evidence. Nothing is ever drawn on a picture. The disk's errors
-become `StorageError` here.
+A file has its final name only once it is complete and on disk. A clip that still grows has drafts, each playable
+and named by what it shows, so that a killed worker leaves the beginning of an incident. The last of the disk is
+left to the outbox, so that alerts go on when there is no room for evidence. Nothing is ever drawn on a picture.
+The disk's errors become `StorageError` here.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import io
 import os
 import shutil
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,15 +25,38 @@ from PIL import Image
 
 from api.schemas import MediaKind, OverlayDoc, OverlayFrame
 from detector.errors import StorageError
-from detector.types import Stamp, Tracks
+from detector.pairs import PairSight
+from detector.skeletons import MIN_SEEN
+from detector.types import F32, Stamp, Tracks
 from streams.frame import Frame
 
 TILE_PX = 640  # longest side of the picture on a camera's tile
 NOT_STORED = "not stored: disk full"
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _SPARE_BYTES, _SPARE_PART = 64 * 1024 * 1024, 0.05  # of the disk, left to the alerts themselves
-_PART = ".part"
+_PART, _DRAFT = ".part", ".draft"
 _ENDINGS = {MediaKind.SNAPSHOT: ".jpg", MediaKind.CLIP: ".mp4", MediaKind.OVERLAY: ".json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What a clip shows, in stream seconds."""
+
+    start_t: float  # of the first picture shown
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Of a disk, in bytes."""
+
+    free: int
+    total: int
+    spare: int  # of it for alerts alone
+
+    def takes(self, n_bytes: int) -> bool:
+        """Whether so much evidence may be written."""
+        return self.free - n_bytes >= self.spare
 
 
 class Folder:
@@ -69,6 +93,38 @@ class Folder:
         """Where this piece of evidence is, once it is complete."""
         return self._root / f"{alert_id}-{kind}{_ENDINGS[kind]}"
 
+    @contextmanager
+    def place_draft(self, alert_id: UUID, n_bytes: int) -> Iterator[tuple[Path, list[Span]]]:
+        """A name to write a draft of a clip to, and a list for what it shows; it takes the place of those before."""
+        part = self._root / f"{alert_id}-clip{_DRAFT}{_PART}"
+        spans: list[Span] = []
+        before = self._drafts(alert_id)
+        with _disk(part):
+            self._check_room(n_bytes)
+            try:
+                yield part, spans
+                _sync(part)
+                part.replace(self._root / _draft_name(alert_id, spans[0]))
+            finally:
+                with contextlib.suppress(OSError):
+                    part.unlink(missing_ok=True)
+            for path in before:
+                path.unlink(missing_ok=True)
+
+    def drop_drafts(self, alert_id: UUID) -> None:
+        """The clip is whole, or will never be."""
+        with _disk(self._root):
+            for path in self._drafts(alert_id):
+                path.unlink(missing_ok=True)
+
+    def draft(self, alert_id: UUID) -> tuple[Path, Span] | None:
+        """The longest draft of a clip, and what it shows; None: there is none."""
+        found = [(path, _span_of(path)) for path in self._drafts(alert_id)]
+        return max(found, key=lambda one: one[1].duration_s, default=None)
+
+    def _drafts(self, alert_id: UUID) -> list[Path]:
+        return list(self._root.glob(f"{alert_id}-clip-*{_DRAFT}"))
+
     def sweep(self, keep: Collection[Path]) -> int:
         """Remove what a crash has left: half files, and files that no row points to. Returns how many."""
         kept = {path.name for path in keep}
@@ -78,15 +134,21 @@ class Folder:
                 path.unlink()
         return len(stray)
 
+    @property
+    def room(self) -> Room:
+        """How full its disk is."""
+        with _disk(self._root):
+            disk = shutil.disk_usage(self._root)
+        return Room(disk.free, disk.total, int(min(_SPARE_BYTES, disk.total * _SPARE_PART)))
+
     def _check_room(self, n_bytes: int) -> None:
-        disk = shutil.disk_usage(self._root)
-        spare = min(_SPARE_BYTES, disk.total * _SPARE_PART)
-        if disk.free - n_bytes < spare:
+        room = self.room
+        if not room.takes(n_bytes):
             raise StorageError(
                 NOT_STORED,
                 where=str(self._root),
-                wanted=f"{(n_bytes + spare) / 1e6:.1f} MB free",
-                got=f"{disk.free / 1e6:.1f} MB free",
+                wanted=f"{(n_bytes + room.spare) / 1e6:.1f} MB free",
+                got=f"{room.free / 1e6:.1f} MB free",
                 todo="Make room on the worker's disk",
             )
 
@@ -102,6 +164,15 @@ def _disk(where: Path) -> Iterator[None]:
             got=error.strerror or str(error),
             todo="Look at the worker's disk",
         ) from error
+
+
+def _draft_name(alert_id: UUID, span: Span) -> str:
+    return f"{alert_id}-clip-{round(span.start_t * 1000)}-{round(span.duration_s * 1000)}{_DRAFT}"
+
+
+def _span_of(path: Path) -> Span:
+    start_ms, duration_ms = path.name.removesuffix(_DRAFT).rsplit("-", 2)[1:]
+    return Span(int(start_ms) / 1000, int(duration_ms) / 1000)
 
 
 def _sync(path: Path) -> None:
@@ -135,8 +206,8 @@ class OverlayHistory:
         self._seen: deque[_Seen] = deque()
         self._size = (0, 0)
 
-    def add(self, stamp: Stamp, tracks: Tracks) -> None:
-        """Note the boxes of one analysed picture, within it and to a tenth of a pixel."""
+    def add(self, stamp: Stamp, tracks: Tracks, pairs: Sequence[PairSight] = ()) -> None:
+        """Note the boxes of one analysed picture, within it and to a tenth of a pixel, and its skeletons."""
         if self._seen and self._seen[-1].epoch != stamp.epoch and self._size != (stamp.width, stamp.height):
             self._seen.clear()  # boxes of another picture size mean nothing in this one
         self._size = (stamp.width, stamp.height)
@@ -146,7 +217,9 @@ class OverlayHistory:
             (track_id, round(x0, 1), round(y0, 1), round(x1, 1), round(y1, 1))
             for track_id, (x0, y0, x1, y1) in zip(tracks.ids.tolist(), inside.tolist(), strict=True)
         ]
-        frame = OverlayFrame.model_construct(t=round(stamp.t, 3), boxes=boxes)  # our own numbers: no check
+        frame = OverlayFrame.model_construct(  # our own numbers: no check
+            t=round(stamp.t, 3), boxes=boxes, skeletons=list(_skeletons(pairs))
+        )
         self._seen.append(_Seen(stamp.epoch, frame))
         while self._seen[0].frame.t < stamp.t - self._keep_s:
             self._seen.popleft()
@@ -158,3 +231,14 @@ class OverlayHistory:
 
     def __len__(self) -> int:
         return len(self._seen)
+
+
+def _skeletons(pairs: Sequence[PairSight]) -> Iterator[tuple[int, list[float]]]:
+    """Each person's skeleton once, though several pairs hold it; those of whom nothing was seen have none."""
+    known: dict[int, F32] = {}
+    for sight in pairs:
+        for track_id, skeleton in zip(sight.pair.track_ids, sight.skeletons, strict=True):
+            if track_id not in known and (skeleton[:, 2] >= MIN_SEEN).any():
+                known[track_id] = skeleton
+    for track_id in sorted(known):
+        yield track_id, [round(value, 2) for value in known[track_id].ravel().tolist()]

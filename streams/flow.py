@@ -147,6 +147,15 @@ class Pipe(Generic[T]):
             self._changed.notify_all()
             return True
 
+    def offer(self, item: T) -> bool:
+        """Append without waiting. False: not accepted, because there is no room or the pipe is closed."""
+        with self._changed:
+            if self._closed or len(self._items) >= self._size:
+                return False
+            self._items.append(item)
+            self._changed.notify_all()
+            return True
+
     def get(self, timeout_s: float) -> T | None:
         """The oldest item. None after `timeout_s` without one, and at once when the pipe is done."""
         with self._changed:
@@ -173,6 +182,12 @@ class Pipe(Generic[T]):
         """Whether it is closed and empty."""
         with self._changed:
             return self._closed and not self._items
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room now."""
+        with self._changed:
+            return len(self._items) >= self._size
 
     def __len__(self) -> int:
         with self._changed:
@@ -225,8 +240,12 @@ class Stage:
         return self._thread.is_alive()
 
     def _run(self) -> None:
+        fn = self._fn
+        del (
+            self._fn
+        )  # mostly a method of the stage's owner: a circle, which only the garbage collector would free
         try:
-            self._fn(self._stop)
+            fn(self._stop)
         except BaseException as error:  # noqa: BLE001  a thread must not end unseen: this is reported
             self.failed = error
         for end in self._ends:

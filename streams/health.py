@@ -14,12 +14,12 @@ from datetime import datetime
 
 import httpx
 
-from api.schemas import CameraHealthIn, CameraIn, CameraState, HeartbeatIn, RuleOut, ZoneOut
-from detector.errors import AlertRefused, DeliveryError, StorageError
+from api.schemas import CameraHealthIn, CameraIn, CameraState, HeartbeatIn, RuleOut, WorkerDisk, ZoneOut
+from detector.errors import AlertRefused, DeliveryError, StorageError, Trouble
 from streams.analysis import Analysis, now_utc
 from streams.config import Camera
 from streams.courier import send
-from streams.evidence import tile
+from streams.evidence import Folder, tile
 from streams.flow import Board
 from streams.outbox import Outbox
 from streams.reader import CameraHealth, Reader, one_line
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 BEAT_S = 2.0
 PICTURE_S = 6.0
+_SOON_S = 0.5  # after a beat, a camera's change of state brings the next one
 _SKIP_BEATS = 5  # after a failure, so that an API that is down is not asked all the time
 
 
@@ -46,12 +47,28 @@ class Watched:
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """Whom the pulse and the metrics ask."""
+
+    census: Callable[[], Census]
+    board: Board
+    outbox: Outbox
+    folder: Folder
+
+
+@dataclass(frozen=True, slots=True)
 class Census:
     """Which cameras there are. A new one takes its place when that changes, so any thread may read it."""
 
     watched: Mapping[str, Watched]
     rejected: Mapping[str, str] = field(default_factory=dict)  # camera id -> what is wrong in the site file
     removed: frozenset[str] = frozenset()  # camera ids that were watched, and are not wanted any more
+    leaving: Mapping[str, Watched] = field(default_factory=dict)  # not wanted any more, and not yet let go
+
+    @property
+    def there(self) -> Mapping[str, Watched]:
+        """Every camera that has parts."""
+        return {**self.leaving, **self.watched}
 
 
 class Pulse:
@@ -61,30 +78,38 @@ class Pulse:
         self,
         worker_id: str,
         client: httpx.Client,
-        census: Callable[[], Census],
-        board: Board,
-        outbox: Outbox,
+        parts: Parts,
         now: Callable[[], datetime] = now_utc,
     ) -> None:
-        self._worker_id, self._client, self._census = worker_id, client, census
-        self._board, self._outbox, self._now = board, outbox, now
+        self._worker_id, self._client, self._parts, self._now = worker_id, client, parts, now
         self._down = ""
         self._told_removed: frozenset[str] = frozenset()
+        self._changed = False  # since the last beat; set by the cameras' threads
+
+    def note(self, health: CameraHealth) -> None:
+        """A camera's state changed: it is told soon. May be called from any thread."""
+        del health
+        self._changed = True
 
     def run(self, stop: threading.Event) -> None:
         """Beat until `stop`, and once more at the end, so that the API knows the last state."""
         while not stop.is_set():
-            stop.wait(BEAT_S if self.beat() else BEAT_S * _SKIP_BEATS)
+            self._changed = False
+            wait_s = BEAT_S if self.beat() else BEAT_S * _SKIP_BEATS
+            while not stop.wait(_SOON_S):
+                wait_s -= _SOON_S
+                if wait_s <= 0.0 or (self._changed and not self._down):
+                    break
         self.beat()
 
     def beat(self) -> bool:
         """Register what is new, send a heartbeat and the pictures that are due. False: not taken."""
-        census = self._census()
+        census = self._parts.census()
         try:
             for watched in census.watched.values():
                 self._register(watched)
             self._send("POST", "heartbeat", self._heartbeat(census).model_dump_json())
-            self._told_removed = census.removed
+            self._told_removed = census.removed - census.leaving.keys()
             for watched in census.watched.values():
                 self._send_picture(watched)
         except (DeliveryError, StorageError) as error:
@@ -111,25 +136,27 @@ class Pulse:
         watched.told_size = size
 
     def _heartbeat(self, census: Census) -> HeartbeatIn:
-        dropped = self._board.dropped
+        dropped, outbox = self._parts.board.dropped, self._parts.outbox
         cameras = [
             health_of(watched, dropped.get(camera_id, 0), census.rejected.get(camera_id, ""))
             for camera_id, watched in census.watched.items()
         ]
-        wrong = census.rejected.keys() - census.watched.keys()
+        cameras += [_stopping(health_of(one, dropped.get(key, 0))) for key, one in census.leaving.items()]
+        wrong = census.rejected.keys() - census.there.keys()
         cameras += [
-            _unwatched(one, CameraState.OFFLINE, f"site file: {census.rejected[one]}")
+            _unwatched(one, CameraState.OFFLINE, f"site file: {census.rejected[one]}", Trouble.MISCONFIGURED)
             for one in sorted(wrong)
         ]
-        gone = census.removed - self._told_removed
+        gone = census.removed - self._told_removed - census.leaving.keys()
         cameras += [
             _unwatched(one, CameraState.REMOVED, "no longer in the site file") for one in sorted(gone)
         ]
         return HeartbeatIn(
             worker_id=self._worker_id,
             at=self._now(),
-            n_outbox=self._outbox.n_waiting,
-            n_refused=self._outbox.n_refused,
+            n_outbox=outbox.n_waiting,
+            n_refused=outbox.n_refused,
+            disk=disk_of(self._parts.folder),
             cameras=cameras,
         )
 
@@ -147,6 +174,15 @@ class Pulse:
     def _send(self, method: str, url: str, body: str) -> None:
         headers = {"Content-Type": "application/json"}
         send(self._client, self._client.build_request(method, url, content=body.encode(), headers=headers))
+
+
+def disk_of(folder: Folder) -> WorkerDisk | None:
+    """How the worker's disk is; None: it does not answer."""
+    try:
+        room = folder.room
+    except StorageError:
+        return None
+    return WorkerDisk(free_bytes=room.free, total_bytes=room.total, full=not room.takes(0))
 
 
 def describe(camera: Camera, health: CameraHealth) -> CameraIn:
@@ -173,15 +209,18 @@ def health_of(watched: Watched, n_dropped: int, wrong: str = "") -> CameraHealth
     `wrong`: what the site file has wrong about it, while it is watched as before.
     """
     health, counts = watched.reader.health, watched.analysis.counts
+    state, trouble, why = health.state, health.trouble, health.reason
+    if state is CameraState.ONLINE and watched.analysis.frozen:
+        state, trouble, why = CameraState.OFFLINE, Trouble.FROZEN, "the picture stands still"
+    reason = "; ".join(filter(None, (why, watched.analysis.warning)))
     camera, elapsed_s = watched.camera, time.monotonic() - watched.started_s
     if not camera.address.live and (camera.pace == "fast" or health.state is CameraState.ENDED):
         elapsed_s = health.t
     return CameraHealthIn(
         camera_id=watched.camera.id,
-        state=health.state,
-        reason=one_line(f"{health.reason} (watched as before; site file: {wrong})".strip())
-        if wrong
-        else health.reason,
+        state=state,
+        trouble=trouble,
+        reason=one_line(f"{reason} (watched as before; site file: {wrong})".strip() if wrong else reason),
         n_decoded=health.n_decoded,
         n_analysed=counts.n_analysed,
         n_dropped=n_dropped,
@@ -190,12 +229,22 @@ def health_of(watched: Watched, n_dropped: int, wrong: str = "") -> CameraHealth
     )
 
 
-def _unwatched(camera_id: str, state: CameraState, reason: str) -> CameraHealthIn:
+def _stopping(health: CameraHealthIn) -> CameraHealthIn:
+    """The pulse of a camera on its way out, whether its reader has noticed yet or not."""
+    if health.state is CameraState.ENDED:
+        return health
+    return health.model_copy(update={"state": CameraState.STOPPING})
+
+
+def _unwatched(
+    camera_id: str, state: CameraState, reason: str, trouble: Trouble = Trouble.NONE
+) -> CameraHealthIn:
     """The pulse of a camera that nobody looks at, and why."""
     return CameraHealthIn(
         camera_id=camera_id,
         state=state,
         reason=one_line(reason),
+        trouble=trouble,
         n_decoded=0,
         n_analysed=0,
         n_dropped=0,

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from detector.ground import ScaleState
 from detector.scene import Scene
@@ -82,23 +82,32 @@ class Learned:
             self._stored = state
 
     def _load(self) -> ScaleState | None:
-        path = self._path(self._size)
         try:
-            with path.open("rb") as file:
-                told = _File.model_validate_json(file.read(_MAX_BYTES))
-            if (told.camera_id, told.width, told.height) != (self._camera_id, *self._size):
-                raise ValueError("it is another camera's")
-            return ScaleState(told.width, told.height, tuple(told.samples))
-        except FileNotFoundError:
-            return None
-        except (OSError, ValidationError, ValueError) as error:
+            return stored(self._folder, self._camera_id, self._size)
+        except (OSError, ValueError) as error:
             self._complain("what was learned cannot be read, it is learned anew", type(error).__name__)
             return None
 
     def _path(self, size: tuple[int, int]) -> Path:
-        return self._folder / f"{self._camera_id}-{size[0]}x{size[1]}.json"
+        return _path_of(self._folder, self._camera_id, size)
 
     def _complain(self, what: str, got: str) -> None:
         if what + got != self._said:
             log.warning("%s camera_id=%s error=%s", what, self._camera_id, got)
         self._said = what + got
+
+
+def stored(folder: Path, camera_id: str, size: tuple[int, int]) -> ScaleState | None:
+    """What a camera has learned of pictures of this size; None: nothing is kept. Raises OSError, ValueError."""
+    try:
+        with _path_of(folder, camera_id, size).open("rb") as file:
+            told = _File.model_validate_json(file.read(_MAX_BYTES))
+    except FileNotFoundError:
+        return None
+    if (told.camera_id, told.width, told.height) != (camera_id, *size):
+        raise ValueError("it is another camera's")
+    return ScaleState(told.width, told.height, tuple(told.samples))
+
+
+def _path_of(folder: Path, camera_id: str, size: tuple[int, int]) -> Path:
+    return folder / f"{camera_id}-{size[0]}x{size[1]}.json"

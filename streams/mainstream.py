@@ -14,9 +14,11 @@ from collections.abc import Callable
 from av.video.stream import VideoStream
 
 from detector.errors import SourceError
+from streams.address import Address
 from streams.backoff import Backoff
+from streams.feed import Arrival, Clock, Feed
 from streams.recorder import Recorder
-from streams.source import Address, Arrival, Clock, Feed, Source, VideoPacket, seconds_of
+from streams.source import Source, VideoPacket, seconds_of
 from streams.timeline import Timeline
 
 log = logging.getLogger(__name__)

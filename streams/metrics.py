@@ -21,9 +21,8 @@ from prometheus_client.registry import Collector
 
 from api.schemas import CameraHealthIn, CameraState
 from detector.errors import ConfigError, StorageError
-from streams.flow import Board, Pipe
-from streams.health import Census, Watched, health_of
-from streams.outbox import Outbox
+from streams.flow import Pipe
+from streams.health import Parts, Watched, disk_of, health_of
 from streams.recorder import Cut
 
 log = logging.getLogger(__name__)
@@ -51,6 +50,32 @@ _OF_CAMERA: tuple[tuple[str, str, _Value], ...] = (
     ),
     ("coverage", "Seconds analysed, of the seconds that passed", lambda _, told: told.coverage),
     ("people", "People in the newest analysed picture", lambda _, told: told.n_people),
+    ("pairs", "Close pairs in the newest analysed picture", lambda one, _: one.analysis.counts.n_pairs),
+    (
+        "pairs_refused_total",
+        "Close pairs over the bound, picture by picture",
+        lambda one, _: one.analysis.counts.n_pairs_left_out,
+    ),
+    (
+        "pairs_too_small_total",
+        "Close pairs too small for wrists, picture by picture: not decided",
+        lambda one, _: sum(told.n_too_small for told in one.analysis.counts.handoffs),
+    ),
+    (
+        "pairs_unsure_total",
+        "Close pairs of whom it could not be told who is who, picture by picture",
+        lambda one, _: sum(told.n_unsure for told in one.analysis.counts.handoffs),
+    ),
+    (
+        "touches_total",
+        "Touches of hands that were decided on",
+        lambda one, _: sum(told.n_touches for told in one.analysis.counts.handoffs),
+    ),
+    (
+        "touches_possible_total",
+        "Of them as in a hand-over, with no thing seen: not told",
+        lambda one, _: sum(told.n_possible for told in one.analysis.counts.handoffs),
+    ),
     ("clips_waiting", "Clips asked for whose time is not over", lambda one, _: one.recorder.n_waiting),
 )
 
@@ -58,15 +83,15 @@ _OF_CAMERA: tuple[tuple[str, str, _Value], ...] = (
 class WorkerCollector(Collector):
     """Reads the parts at each scrape."""
 
-    def __init__(self, census: Callable[[], Census], board: Board, outbox: Outbox, cuts: Pipe[Cut]) -> None:
-        self._census, self._board, self._outbox, self._cuts = census, board, outbox, cuts
+    def __init__(self, parts: Parts, cuts: Pipe[Cut]) -> None:
+        self._parts, self._cuts = parts, cuts
 
     def collect(self) -> Iterator[Metric]:
         """Every number there is now."""
-        census, dropped = self._census(), self._board.dropped
+        census, dropped = self._parts.census(), self._parts.board.dropped
         told = {
             camera_id: (one, health_of(one, dropped.get(camera_id, 0)))
-            for camera_id, one in census.watched.items()
+            for camera_id, one in census.there.items()
         }
         states = GaugeMetricFamily(
             "watchpost_camera_state", "1: the camera is in this state", labels=["camera_id", "state"]
@@ -102,10 +127,22 @@ class WorkerCollector(Collector):
             "watchpost_clips_to_write", "Clips cut that wait for the writer", value=len(self._cuts)
         )
         yield from self._delivery()
+        yield from self._disk()
+
+    def _disk(self) -> Iterator[Metric]:
+        disk = disk_of(self._parts.folder)
+        if disk is None:
+            return
+        for name, meaning, value in (
+            ("free_bytes", "Free on the disk of alerts and evidence on their way", disk.free_bytes),
+            ("total_bytes", "Size of that disk", disk.total_bytes),
+            ("full", "1: its last room is kept for alerts, evidence is not stored", int(disk.full)),
+        ):
+            yield GaugeMetricFamily(f"watchpost_disk_{name}", meaning, value=value)
 
     def _delivery(self) -> Iterator[Metric]:
         try:
-            n_waiting, n_refused = self._outbox.n_waiting, self._outbox.n_refused
+            n_waiting, n_refused = self._parts.outbox.n_waiting, self._parts.outbox.n_refused
         except (
             StorageError
         ) as error:  # the other numbers are worth having, those least of all when the disk fails

@@ -32,7 +32,6 @@ log = logging.getLogger(__name__)
 POSE = "yolo11n-pose"
 KEEP_S = 3.5  # of a pair's skeletons: the activity network's window
 _FRESH_S = 0.6  # skeletons this recent tell who is who
-_EXCHANGE = CLASSES.index("exchange")
 _Key = tuple[str, tuple[int, int]]  # camera id, track ids
 _BARE = np.zeros((2, 17, 3), np.float32)
 
@@ -56,6 +55,7 @@ class _Past:
     """The skeletons of one pair lately."""
 
     epoch: int
+    unsure: bool = False  # in the last picture
     times: deque[float] = field(default_factory=deque)
     skeletons: deque[F32] = field(default_factory=deque)
 
@@ -139,9 +139,11 @@ class PairLooker:
         ]
         rows = [row for row, window in enumerate(asked) if window is not None]
         told = to_classes(networks.activity.judge([window for window in asked if window is not None]))
-        chances = dict(zip(rows, told[:, _EXCHANGE].tolist(), strict=True))
+        said = {
+            row: dict(zip(CLASSES, one, strict=True)) for row, one in zip(rows, told.tolist(), strict=True)
+        }
         return {
-            job.key: PairSight(job.pair, past.skeletons[-1], chances.get(row))
+            job.key: PairSight(job.pair, past.skeletons[-1], said.get(row, {}), past.unsure)
             for row, (job, past) in enumerate(zip(jobs, pasts, strict=True))
         }
 
@@ -153,6 +155,7 @@ class PairLooker:
             past = self._pasts[job.key] = _Past(stamp.epoch)
         told = whose(job.boxes, people.boxes, people.skeletons, past.before(stamp.t))
         self.n_unsure += told.unsure
+        past.unsure = told.unsure
         skeletons = _BARE.copy()
         for person, row in enumerate(told.rows):
             if row >= 0:

@@ -13,16 +13,16 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
 from statistics import median
-from urllib.parse import urlsplit
 
 from detector.errors import SourceEnded, SourceError
+from streams.address import Address
 from streams.clips import plays_as_it_is
+from streams.feed import Clock
 from streams.frame import upright_size
-from streams.source import Address, Clock, Source, VideoPacket, open_source, seconds_of
+from streams.source import Source, VideoPacket, open_source, seconds_of
 from streams.timeline import Timeline, usable_fps
 
 _REACH_S = 5.0
-_PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 _LONG_KEYS_S = 4.0  # between keyframes: a clip begins at one, and damage lasts until one
 _WRONG_CLOCK_S = 60.0
 _HOLE_PERIODS = 2.5
@@ -102,8 +102,7 @@ def probe(address: Address, seconds: float, clock: Clock = Clock()) -> Iterator[
 
 def _reach(address: Address, clock: Clock) -> Finding:
     """Whether something listens there."""
-    parts = urlsplit(address.url)
-    host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
+    host, port = address.endpoint
     began_s = clock.monotonic()
     try:
         socket.create_connection((host, port), _REACH_S).close()

@@ -16,28 +16,22 @@ from typing import Any, Protocol
 import av
 
 from api.schemas import CameraState
-from detector.errors import SourceEnded, SourceError, SourceUnreachable, SourceUnreadable, Trouble
+from detector.errors import SourceEnded, SourceError, SourceUnreadable, Trouble
 from detector.types import Stamp
+from streams.address import Address
 from streams.backoff import REFUSED_LOGIN_S, TOP_S, Backoff
 from streams.config import Camera
 from streams.damage import Damage
+from streams.feed import Arrival, Clock, Feed
 from streams.flow import Board
 from streams.frame import Frame, upright_size
-from streams.source import (
-    LIMIT_S,
-    Address,
-    Arrival,
-    Clock,
-    Feed,
-    Source,
-    VideoPacket,
-    open_source,
-    seconds_of,
-)
+from streams.knock import Patience, answers
+from streams.link import Limits, Link
+from streams.source import Source, VideoPacket, open_source, seconds_of
 from streams.timeline import Timeline
 
 _LOG = logging.getLogger(__name__)
-_LOOK_S = 0.2  # a silent source is left this often to look at the stop and the limits
+_LOOK_S = 0.2  # how often a connection that is to be given back is looked at
 _LATE_S = 1.0
 BURST_FPS = 10.0  # while people are close enough to hand something over: that takes half a second
 _WRONG_CLOCK_S = 60.0
@@ -69,14 +63,6 @@ class PacketSink(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How long a camera may give nothing, seconds."""
-
-    silence_s: float = LIMIT_S  # without a packet, from the start of an attempt on
-    blind_s: float = 30.0  # with packets but no picture: longer than from keyframe to keyframe
-
-
-@dataclass(frozen=True, slots=True)
 class Outside:
     """What a reader takes from the world; tests give their own."""
 
@@ -84,6 +70,7 @@ class Outside:
     dice: Callable[[], float] = random.random
     open_source: Callable[[Address], Source] = open_source
     limits: Limits = field(default_factory=Limits)
+    knock: Callable[[Address], bool] = answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +114,7 @@ class Reader:
         self._outside = outside
         self._clock = outside.clock
         self._backoff = Backoff(outside.dice)
+        self._patience = Patience(camera.address, outside.clock.wait, outside.dice, outside.knock)
         self._timeline = Timeline()
         self._health = CameraHealth(camera.id)
         self._started_at = self._clock.now()
@@ -152,12 +140,23 @@ class Reader:
                 try:
                     self._attempt(stop)
                 except SourceError as error:
+                    # Its frames hold the connection, and one of them the error itself: a circle, which only the
+                    # garbage collector would free.
+                    error.__traceback__ = None
                     if not self._go_on_after(error, stop):
                         return
         finally:
-            if stop.is_set() and self._health.state is not CameraState.OFFLINE:
-                self._change(CameraState.ENDED, STOPPED)
+            if stop.is_set() and self._health.state is not CameraState.ENDED:
+                self._change(CameraState.STOPPING, self._health.reason, self._health.trouble)
             self._board.leave(self._camera.id)
+
+    def close(self) -> None:
+        """The last word of a camera that was stopped, once nothing of it is left. In the thread of `run`."""
+        if self._health.state is not CameraState.ENDED:
+            before = self._health.reason
+            self._change(
+                CameraState.ENDED, one_line(f"{STOPPED}; before that: {before}") if before else STOPPED
+            )
 
     def _attempt(self, stop: threading.Event) -> None:
         """One connection, or one run through a file. Raises SourceError at its end, returns when stopped."""
@@ -170,7 +169,7 @@ class Reader:
         self._note(n_connects=self._health.n_connects + 1)
         feed = Feed(self._camera.id, lambda: self._outside.open_source(address), self._clock)
         self._feed = feed
-        link = _Link(feed, self._outside, address)
+        link = Link(feed, self._clock.monotonic, self._outside.limits, address)
         try:
             source = link.open(stop)
             if source is not None:
@@ -179,7 +178,7 @@ class Reader:
             self._end_recording()
             feed.close()
 
-    def _read(self, source: Source, link: _Link, stop: threading.Event) -> None:
+    def _read(self, source: Source, link: Link, stop: threading.Event) -> None:
         arrival_s = self._clock.monotonic()
         self._timeline.connect(
             live=source.address.live, fps=source.fps, arrival_s=arrival_s, timed=source.timed
@@ -335,7 +334,8 @@ class Reader:
         self._start_epoch(source)
 
     def _start_epoch(self, source: Source) -> None:
-        self._size, self._pace, self._due_t, self._damage = None, None, 0.0, Damage()
+        self._size, self._pace, self._due_t = None, None, 0.0
+        self._damage = Damage(self._damage.keyframes_s)
         self._sink.begin(source.template, self._timeline.epoch)
         self._recording = True
 
@@ -365,7 +365,7 @@ class Reader:
             wait_s = REFUSED_LOGIN_S
         elif isinstance(error, SourceUnreadable):
             wait_s = TOP_S
-        self._clock.wait(stop, wait_s)
+        self._patience.wait(stop, wait_s, error.trouble)
         return True
 
     def _change(self, state: CameraState, reason: str, trouble: Trouble = Trouble.NONE) -> None:
@@ -382,63 +382,6 @@ class Reader:
 
     def _note(self, **changes: Any) -> None:
         self._health = replace(self._health, **changes)
-
-
-class _Link:
-    """One attempt's wait for packets: looks at the stop, and gives up on a live source that gives nothing."""
-
-    def __init__(self, feed: Feed, outside: Outside, address: Address) -> None:
-        self.newest: Arrival | None = None
-        self._feed = feed
-        self._monotonic = outside.clock.monotonic
-        self._limits = outside.limits
-        self._address = address
-        self._heard_s = self._seen_s = self._monotonic()
-
-    def open(self, stop: threading.Event) -> Source | None:
-        """The open source; None: stopped. An open connection is not yet data, so the limit runs on."""
-        item = self._take(stop)
-        assert not isinstance(item, Arrival), "a feed gives its source first"
-        return item
-
-    def next(self, stop: threading.Event) -> Arrival | None:
-        """The next packet; None: stopped."""
-        item = self._take(stop)
-        assert not isinstance(item, Source), "a feed gives one source"
-        if item is not None:
-            self._heard_s, self.newest = self._monotonic(), item
-            if self._address.live and self._heard_s - self._seen_s > self._limits.blind_s:
-                raise SourceUnreachable(
-                    "no picture",
-                    trouble=Trouble.NO_VIDEO,
-                    where=self._address.shown,
-                    wanted=f"one within {self._limits.blind_s:g} s",
-                    got="packets that cannot be decoded",
-                    todo="Check the camera's codec and its interval between keyframes",
-                )
-        return item
-
-    def seen(self) -> None:
-        """A picture came out."""
-        self._seen_s = self._monotonic()
-
-    def _take(self, stop: threading.Event) -> Source | Arrival | None:
-        while not stop.is_set():
-            item = self._feed.take(_LOOK_S)
-            if isinstance(item, SourceError):
-                raise item
-            if item is not None:
-                return item
-            if self._address.live and self._monotonic() - self._heard_s > self._limits.silence_s:
-                raise SourceUnreachable(
-                    "no data",
-                    trouble=Trouble.NO_DATA,
-                    where=self._address.shown,
-                    wanted=f"a packet within {self._limits.silence_s:g} s",
-                    got="silence",
-                    todo="Check that the camera streams",
-                )
-        return None
 
 
 def one_line(text: str) -> str:

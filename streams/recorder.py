@@ -3,11 +3,15 @@
     reader's thread:  packets -> PacketRing -> Recorder cuts what is asked for, when it is there
     writer's thread:  cuts -> clips.write_clip -> outbox
 
+Until a clip is whole it has a draft on disk, so that a kill leaves its beginning (streams/aftermath.py). Only of
+what is copied, since that costs some milliseconds: what must be encoded, or masked, has none.
+
 A packet is kept in memory of its own, so nothing here holds on to a connection.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections import deque
@@ -19,8 +23,8 @@ from av.video.stream import VideoStream
 
 from api.schemas import MediaKind
 from detector.errors import SourceUnreadable, StorageError
-from streams.clips import Codec, Kept, Span, VideoPacket, write_clip
-from streams.evidence import Folder
+from streams.clips import Codec, Kept, VideoPacket, write_clip
+from streams.evidence import Folder, Span
 from streams.flow import Pipe
 from streams.masks import NO_MASKS, Masks
 from streams.outbox import Outbox
@@ -28,6 +32,7 @@ from streams.outbox import Outbox
 log = logging.getLogger(__name__)
 
 MAX_RING_BYTES = 64 * 1024 * 1024
+DRAFT_S = 5.0  # from one draft of a clip to the next
 _RETRY_S = 5.0
 _SHORT_S = 0.5  # missing at an end of a clip, from which on it is said
 
@@ -126,22 +131,32 @@ class Cut:
 
     request: ClipRequest
     found: tuple[Codec, list[Kept]] | str
+    draft: bool = False  # the clip is not whole yet
 
 
 class Recorder:
-    """A camera's `PacketSink`; lives in the reader's thread. Requests come by a pipe, cuts leave by one."""
+    """A camera's `PacketSink`; lives in the reader's thread. Requests come by a pipe, cuts leave by one.
 
-    def __init__(
+    While the writer is behind, clips wait here as requests: a reader never waits for another camera's clip. The
+    ring runs on meanwhile, so one that waits for long may begin late, and says so. The reader of a file that is
+    read as fast as it goes does wait (`patient`).
+    """
+
+    def __init__(  # noqa: PLR0913  the last two are named
         self,
         ring: PacketRing,
         requests: Pipe[ClipRequest],
         cuts: Pipe[Cut],
         abandon: threading.Event,
         camera_id: str,
+        *,
+        patient: bool = False,
+        drafts: bool = False,
     ) -> None:
         self._ring, self._requests, self._cuts, self._abandon = ring, requests, cuts, abandon
-        self._camera_id = camera_id
+        self._camera_id, self._patient, self._drafts = camera_id, patient, drafts
         self._pending: list[ClipRequest] = []
+        self._draft_t: dict[ClipRequest, float] = {}  # stream second of the next draft
         self._epoch: int | None = None  # None: no stretch is running, so nothing more will come
 
     def begin(self, template: VideoStream, epoch: int) -> None:
@@ -168,12 +183,16 @@ class Recorder:
         self._ring.add(Kept(bytes(packet), t, lag_s, keyframe))
 
     def tick(self) -> None:
-        """Cut what is complete: its end has come, or its stretch is over."""
+        """Cut what is complete (its end has come, or its stretch is over), as far as the writer takes it."""
         while len(self._requests) and (request := self._requests.get(0.0)) is not None:
             self._pending.append(request)
         for request in list(self._pending):
+            if self._cuts.full and not self._patient:
+                return
             if request.epoch != self._epoch or self._ring.newest_t >= request.until_t:
-                self._cut(request)
+                self._cut(request, wait=self._patient)
+            elif self._drafts and not request.masks:
+                self._draft(request)
 
     def end(self) -> None:
         """The stretch is over: cut all that waits with what is there."""
@@ -181,21 +200,32 @@ class Recorder:
         self.tick()
 
     def serve(self) -> None:
-        """After the last stretch: cut for alerts that come late, until no more can come."""
-        while not self._requests.done and not self._abandon.is_set():
-            if (request := self._requests.get(0.2)) is not None:
-                self._cut(request)
+        """After the last stretch: cut for alerts that come late, until no more can come. Waits for the writer."""
+        while (self._pending or not self._requests.done) and not self._abandon.is_set():
+            if not self._pending and (request := self._requests.get(0.2)) is not None:
+                self._pending.append(request)
+            for request in list(self._pending):
+                self._cut(request, wait=True)
 
     @property
     def n_waiting(self) -> int:
         """Clips asked for and not yet cut; may be read from any thread."""
         return len(self._requests) + len(self._pending)
 
-    def _cut(self, request: ClipRequest) -> None:
-        if request in self._pending:
+    def _cut(self, request: ClipRequest, *, wait: bool) -> None:
+        cut = Cut(request, self._ring.cut(request.epoch, request.from_t, request.until_t))
+        if self._cuts.put(cut, self._abandon) if wait else self._cuts.offer(cut):
             self._pending.remove(request)
+            self._draft_t.pop(request, None)
+
+    def _draft(self, request: ClipRequest) -> None:
+        """Cut what there is by now, unless the writer has something better to do."""
+        if self._ring.newest_t < self._draft_t.get(request, 0.0) or len(self._cuts):
+            return
         found = self._ring.cut(request.epoch, request.from_t, request.until_t)
-        self._cuts.put(Cut(request, found), self._abandon)
+        if not isinstance(found, str) and found[0].playable:
+            self._cuts.offer(Cut(request, found, draft=True))
+        self._draft_t[request] = self._ring.newest_t + DRAFT_S
 
 
 class ClipWriter:
@@ -207,10 +237,15 @@ class ClipWriter:
     def run(self, stop: threading.Event) -> None:
         """Write what comes until the pipe is done."""
         while not self._cuts.done and not stop.is_set():
-            if (cut := self._cuts.get(0.2)) is not None:
-                told = self._write(cut)
-                while not self._told(told) and not stop.wait(_RETRY_S):
-                    pass
+            if (cut := self._cuts.get(0.2)) is None:
+                continue
+            if cut.draft:
+                self._write_draft(cut)
+                continue
+            told = self._write(cut)
+            while not self._told(told) and not stop.wait(_RETRY_S):
+                pass
+            self._drop_drafts(cut)
 
     def _write(self, cut: Cut) -> Callable[[], bool]:
         """Write one clip; returns how to tell the outbox."""
@@ -232,6 +267,21 @@ class ClipWriter:
                 )
         log.warning("no clip camera_id=%s alert_id=%s reason=%s", cut.request.camera_id, alert_id, reason)
         return lambda: self._outbox.put_missing(alert_id, MediaKind.CLIP, reason)
+
+    def _write_draft(self, cut: Cut) -> None:
+        """Best effort: what is wrong is told when the clip is whole."""
+        assert not isinstance(cut.found, str)
+        codec, packets = cut.found
+        n_bytes = sum(len(packet.data) for packet in packets)
+        with (
+            contextlib.suppress(StorageError, SourceUnreadable),
+            self._folder.place_draft(cut.request.alert_id, n_bytes) as (part, spans),
+        ):
+            spans.append(write_clip(part, codec, packets, cut.request.from_t))
+
+    def _drop_drafts(self, cut: Cut) -> None:
+        with contextlib.suppress(StorageError):  # what no row points to goes at the next start
+            self._folder.drop_drafts(cut.request.alert_id)
 
     @staticmethod
     def _told(told: Callable[[], bool]) -> bool:

@@ -83,6 +83,7 @@ class Roster:
                 lookout.requests.close()
                 if not lookout.stage.running:
                     self._leaving.remove(lookout)
+                    self._tell_leaving()
                     self._board.forget(lookout.camera.id)
                     log.info("camera let go camera_id=%s", lookout.camera.id)
         self._build_due()
@@ -150,10 +151,15 @@ class Roster:
         if ready:
             self._order({})
 
+    def _tell_leaving(self) -> None:
+        leaving = {lookout.camera.id: lookout.watched for lookout in self._leaving}
+        self.census = replace(self.census, leaving=leaving)
+
     def _order(self, reasons: dict[str, str]) -> None:
         assert self._run is not None
         watched = {camera_id: lookout.watched for camera_id, lookout in self._lookouts.items()}
         self.census = replace(self.census, watched=watched)
+        self._tell_leaving()
         analyses = {camera_id: one.analysis for camera_id, one in watched.items()}
         self._n_orders += 1
         self._orders.put(Orders(analyses, self._run, reasons), self._abandon)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
+from api.schemas_configuration import RuleKind
 from detector.errors import ConfigError
 from detector.lines import Line
 from detector.rules.base import Rule
@@ -37,6 +38,7 @@ class Entry:
     make: Callable[[Any, Zone | None, Any], Rule]  # of its Params, its zone, and its line where it needs one
     in_zone: bool = True  # it can look at a zone
     at_line: bool = False  # it needs a line
+    past_counters: bool = False  # it can leave out zones where things change hands all day
 
 
 RULES: Mapping[str, Entry] = {
@@ -47,11 +49,24 @@ RULES: Mapping[str, Entry] = {
     "running": Entry(RunningParams, lambda params, zone, _: Running(params, zone)),
     "wrong_way": Entry(WrongWayParams, WrongWay, at_line=True),
     "left_behind": Entry(LeftBehindParams, lambda params, zone, _: LeftBehind(params, zone)),
-    "handoff": Entry(HandoffParams, lambda params, zone, _: Handoff(params, zone)),
+    "handoff": Entry(HandoffParams, lambda params, zone, _: Handoff(params, zone), past_counters=True),
     "crossing": Entry(
         CrossingParams, lambda params, _, line: Crossing(params, line), in_zone=False, at_line=True
     ),
 }
+
+
+def kinds() -> list[RuleKind]:
+    """The rules and their parameters as they are when nothing is chosen, for who edits them."""
+    return [
+        RuleKind(
+            rule=name,
+            in_zone=entry.in_zone,
+            at_line=entry.at_line,
+            params={one.name: one.default for one in fields(entry.params)},
+        )
+        for name, entry in RULES.items()
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +83,7 @@ class RuleChoice:
     @property
     def same_place(self) -> tuple[object, ...]:
         """What two rules of a camera may not both have."""
-        return self.rule, self.zone, self.line, self.terms.active
+        return self.rule, self.zone, self.line, self.terms.active, self.terms.shadow
 
     def build(self) -> Rule:
         """A new rule with no memory."""
@@ -103,11 +118,16 @@ def choice_of(raw: Mapping[str, object], camera: Setting) -> RuleChoice:
     about = (
         {"rule", *_TERMS} | ({"zone"} if entry.in_zone else set()) | ({"line"} if entry.at_line else set())
     )
+    if entry.past_counters:
+        about.add("counters")
     params = params_of(entry.params, {key: raw[key] for key in raw if key not in about})
+    if "counters" in about:
+        params = replace(params, counters=_counters(raw.get("counters", []), camera.zones))
     terms = Terms(
         active=_schedule(raw, "active"),
         raised=_schedule(raw, "raised"),
         severity=_severity(raw.get("severity")),
+        shadow=_flag(raw, "shadow"),
     )
     choice = RuleChoice(name, zone, line, params, terms, camera.timezone if terms.timed else "")
     timing, period_s = choice.build().timing, 1.0 / camera.analyse_fps
@@ -135,6 +155,15 @@ def _place(raw: Mapping[str, object], key: str, places: Mapping[str, _Place]) ->
     return places.get(name)
 
 
+def _counters(names: object, zones: Mapping[str, Zone]) -> tuple[Zone, ...]:
+    """The zones that a rule calls counters."""
+    if not isinstance(names, list):
+        raise ConfigError("not a list of zones", where="counters", wanted='like ["till"]', got=repr(names))
+    with named("counters"):
+        found = [_place({"zone": name}, "zone", zones) for name in names]
+    return tuple(zone for zone in found if zone is not None)
+
+
 def _schedule(raw: Mapping[str, object], key: str) -> Schedule | None:
     with named(key):
         if key not in raw:
@@ -143,6 +172,13 @@ def _schedule(raw: Mapping[str, object], key: str) -> Schedule | None:
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
             raise ConfigError("not a list of texts", wanted='like ["Mon-Fri 18:00-06:00"]', got=repr(texts))
         return Schedule(tuple(texts))
+
+
+def _flag(raw: Mapping[str, object], key: str) -> bool:
+    told = raw.get(key, False)
+    if not isinstance(told, bool):
+        raise ConfigError("not true or false", where=key, got=repr(told))
+    return told
 
 
 def _severity(raw: object) -> Severity | None:

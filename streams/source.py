@@ -7,22 +7,16 @@ neither quoted nor chained. A bad packet is counted and the stream goes on.
 from __future__ import annotations
 
 import errno
-import re
 import struct
-import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, TypeAlias
-from urllib.parse import quote, urlsplit
+from typing import TypeAlias
 
 import av
 from av.video.stream import VideoStream
 
 from detector.errors import (
-    ConfigError,
     SourceEnded,
     SourceError,
     SourceUnreachable,
@@ -30,103 +24,24 @@ from detector.errors import (
     Trouble,
 )
 from streams import hardware
-from streams.flow import Pipe, Stage
+from streams.address import Address
 from streams.h264 import ReferenceCheck
 from streams.timeline import usable_fps
 
 LIMIT_S = 10.0  # for a connection, and for each silence after it
 
-_SCHEMES = ("rtsp", "rtsps", "http", "https")
 _TLS = ("rtsps", "https")
-_DEVICES = "v4l2"  # of Linux: v4l2:///dev/video0
+_DEVICES = "v4l2"  # the name of Linux's camera devices in FFmpeg
 # Containers of video. Others make pictures of anything (text, images) or open further files (concat).
 _FORMATS = (
     "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,av1,obu,ivf,flv,asf,ogg,mjpeg,mpjpeg,dhav,mxf,"
     "dv,nut,yuv4mpegpipe,hls"
 )
 _MAX_BAD_READS = 50  # in a row; more is not a damaged packet but a damaged stream
-_AHEAD = 32  # packets read before they are wanted
 _MICRO = 1_000_000
 _PRFT = struct.Struct("=qi")  # FFmpeg's AVProducerReferenceTime: wall clock in microseconds, flags
 
 VideoPacket: TypeAlias = "av.Packet[VideoStream]"
-Transport = Literal["tcp", "udp"]
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """Every clock a camera's thread uses."""
-
-    monotonic: Callable[[], float] = time.monotonic
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    wait: Callable[[threading.Event, float], bool] = threading.Event.wait
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a camera's pictures come from."""
-
-    # A file's absolute path, or a URL that may hold a login.
-    url: str = field(repr=False)
-    # What may be shown and logged: of a URL no login, path or query, since some cameras log in by the path.
-    shown: str
-    live: bool
-    device: bool = False  # a camera plugged into this machine; `url` is then its device file
-    transport: Transport = "tcp"  # of RTSP
-    tls_verify: bool = True  # of rtsps and https: refuse a certificate that is not trusted
-    tls_ca_file: Path | None = None  # trusted instead of the system's authorities; a camera's own certificate
-    decoder: hardware.Decoder = hardware.SOFTWARE
-
-
-def address_of(source: str, user: str, password: str, folder: Path) -> Address:
-    """Check and join what the site file says. A login in its own fields is encoded here, once.
-
-    Raises ConfigError, which never repeats the source.
-    """
-    if "://" not in source:
-        if user or password:
-            raise ConfigError("a file has no login", wanted="no user and no password")
-        path = (folder / Path(source).expanduser()).absolute()
-        return Address(url=str(path), shown=str(path), live=False)
-    scheme, rest = source.split("://", 1)
-    if scheme.lower() == _DEVICES:
-        if not rest.startswith("/dev/") or user or password:
-            raise ConfigError("not a video device", wanted="v4l2:///dev/video0, without a login")
-        return Address(url=rest, shown=rest, live=True, device=True)
-    if scheme.lower() not in _SCHEMES:
-        raise ConfigError(
-            "this kind of address is not read",
-            wanted=", ".join((*_SCHEMES, _DEVICES)) + " or a file path",
-            got=f"{scheme}://",
-        )
-    encode = "Put the login in the fields user and password; an IPv6 host stands in brackets"
-    try:
-        parts = urlsplit(source)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        raise ConfigError("not a URL", wanted=f"{scheme}://host:port/path", todo=encode) from None
-    login, at, place = parts.netloc.rpartition("@")
-    if (
-        not host
-        or not source.isprintable()
-        or " " in source
-        or "#" in source
-        or "@" in login
-        or (not at and "@" in rest)
-        or re.search(r"%(?![0-9A-Fa-f]{2})", login)
-    ):
-        raise ConfigError("not a URL", wanted=f"{scheme}://host:port/path, encoded", todo=encode)
-    if at and (user or password):
-        raise ConfigError("two logins", wanted="one, in the URL or in user and password", got="both")
-    if password and not user:
-        raise ConfigError("a password without a user", wanted="both")
-    if user:
-        login, at = f"{quote(user, safe='')}:{quote(password, safe='')}", "@"
-    shown_host = f"[{host}]" if ":" in host else host
-    shown = f"{parts.scheme}://{shown_host}" + (f":{port}" if port else "") + ("/…" if parts.path else "")
-    return Address(
-        url=f"{parts.scheme}://{login}{at}{place}{rest.removeprefix(parts.netloc)}", shown=shown, live=True
-    )
 
 
 class Source:
@@ -418,63 +333,3 @@ def _map(error: av.FFmpegError, address: Address, began_s: float) -> SourceError
 
 def _fixed_text(error: av.FFmpegError) -> str:
     return str(error.strerror or type(error).__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A packet and when it came."""
-
-    packet: VideoPacket
-    arrival_s: float  # monotonic
-    at: datetime  # UTC
-
-
-class Feed:
-    """Reads a source in a thread of its own, a little ahead.
-
-    A call into the library can be silent for as long as the camera is (PyAV cannot be interrupted), and a
-    stop must not wait for it: the owner just closes the feed, and the thread lets go of the connection when
-    the call returns.
-    """
-
-    def __init__(self, camera_id: str, opened: Callable[[], Source], clock: Clock) -> None:
-        self._opened = opened
-        self._clock = clock
-        self._pipe: Pipe[Source | Arrival | SourceError] = Pipe(_AHEAD)
-        # A death is raised again by `take`, in the thread of the reader, whose own end the process sees.
-        self._stage = Stage(f"{camera_id}-feed", self._run, ends=(self._pipe,), on_death=lambda *_: None)
-        self._stage.start()
-
-    def take(self, timeout_s: float) -> Source | Arrival | SourceError | None:
-        """The open source, then its packets, last why it ended. None: nothing within `timeout_s`."""
-        item = self._pipe.get(timeout_s)
-        if item is None and self._stage.failed is not None:
-            raise self._stage.failed
-        return item
-
-    def close(self) -> None:
-        """No more is wanted, and nothing of the source will be touched any more. Does not wait."""
-        self._stage.stop(0.0)
-        self._pipe.close()
-
-    @property
-    def running(self) -> bool:
-        """Whether the connection may still be held."""
-        return self._stage.running
-
-    def _run(self, stop: threading.Event) -> None:
-        try:
-            source = self._opened()
-        except SourceError as error:
-            self._pipe.put(error, stop)
-            return
-        try:
-            self._pipe.put(source, stop)
-            while not stop.is_set():
-                packet = source.read()
-                self._pipe.put(Arrival(packet, self._clock.monotonic(), self._clock.now()), stop)
-        except SourceError as error:
-            self._pipe.put(error, stop)
-            stop.wait()  # what was read is still being decoded and cut, which needs the source open
-        finally:
-            source.close()

@@ -18,26 +18,31 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
 from api.schemas import CameraState
+from api.schemas_configuration import OrderOut
 from detector.errors import StorageError, WatchError
 from detector.rules.handoff import NAME as HANDOFF
 from models.catalog import load_card
 from models.export import ensure_network
 from models.onnx import DetectorOptions, OnnxDetector
+from streams import allocator
 from streams.aftermath import last_sign, lock_of, settle, show_life
-from streams.analysis import Analysis, Desk, Run, keep_s
+from streams.analysis import Analysis, Desk, Run, keep_s, now_utc
 from streams.clips import check_encoder
 from streams.config import Camera, Site
+from streams.console import Console
 from streams.courier import Courier, Wait, open_client
 from streams.evidence import Folder
 from streams.flow import Board, Pipe, Stage
-from streams.health import Census, Pulse, Watched
+from streams.health import Census, Parts, Pulse, Watched
 from streams.inference import Inference, Orders
+from streams.kept_tracks import TrackFolder
+from streams.liaison import Liaison
 from streams.mainstream import MainStream
 from streams.metrics import MetricsPage, WorkerCollector, open_page
 from streams.outbox import Outbox
@@ -54,7 +59,7 @@ Progress = Callable[[str, int, int], None]
 _LOOK_S = 0.2
 _DRAIN_S = 10.0  # from the wish to stop to the end of the process
 _AWAY_S = 1.0  # of it, for an API that gives no answer
-_REQUESTS, _CUTS = 64, 8  # more clips than this wait in the recorders, as packets do in memory
+_REQUESTS, _CUTS = 64, 8  # more clips than this wait in the recorders
 _ORDERS = 64
 _WORKER = "the worker itself"  # on the board, beside the cameras; no camera can have this id
 
@@ -130,7 +135,16 @@ class Worker:
         outside: Outside,
     ) -> None:
         self.died: list[tuple[str, BaseException]] = []
-        self._site = site  # as it is at the start
+        self._site = site  # as its file says, without what the console made of it
+        tracks = TrackFolder(
+            site.worker.state_dir / "tracks",
+            timedelta(days=site.worker.tracks_days),
+            site.worker.tracks_max_mb * 1_000_000,
+        )
+        tracks.prune(now_utc())
+        self._tracks = tracks if tracks.keep and not every_picture else None
+        self._console = Console(site.worker.state_dir, tracks)
+        self._wishes: Pipe[OrderOut] = Pipe(_ORDERS)
         token = site.worker.token().get_secret_value()
         self._folder = Folder(site.worker.state_dir / "evidence")
         self._outbox = Outbox(site.worker.state_dir / "outbox.db")
@@ -143,6 +157,7 @@ class Worker:
             config_hash=site.config_hash,
         )
         self._abandon, self._stopping = threading.Event(), threading.Event()
+        self._tidied_s = time.monotonic()  # when freed memory was last given back
         self._board = Board()
         self._every_picture = every_picture  # of a file, whatever its pace; a live camera's are overtaken
         self._cuts: Pipe[Cut] = Pipe(_CUTS)
@@ -160,11 +175,16 @@ class Worker:
         self._writer = self._stage("clips", ClipWriter(self._cuts, self._folder, self._outbox).run)
         self._sender = Courier(self._outbox, self._client)
         self._courier = self._stage("courier", self._sender.run)
-        pulse = Pulse(site.worker.worker_id, self._client, self._census, self._board, self._outbox)
-        self._watchers = [self._stage("pulse", pulse.run)]  # tell how it goes, and alerts do without them
+        parts = Parts(self._census, self._board, self._outbox, self._folder)
+        self._pulse = Pulse(site.worker.worker_id, self._client, parts)
+        self._watchers = [
+            self._stage("pulse", self._pulse.run)
+        ]  # tell how it goes, and alerts do without them
+        if not every_picture:
+            liaison = Liaison(site.worker.worker_id, self._client, self._console, self._wishes, self._abandon)
+            self._watchers.append(self._stage("console", liaison.run))
         if page is not None:
-            collector = WorkerCollector(self._census, self._board, self._outbox, self._cuts)
-            page.registry.register(collector)
+            page.registry.register(WorkerCollector(parts, self._cuts))
             self._watchers.append(self._stage("metrics", page.run))
 
     def start(self, alive_at: datetime | None = None) -> None:
@@ -180,13 +200,26 @@ class Worker:
 
     def follow(self, site: Site) -> None:
         """Watch the cameras of this site from now on; what is the same there goes on untouched."""
+        self._site = site
+        self._apply()
+
+    def _apply(self) -> None:
+        site = self._console.apply(self._site)
         # A run of its own: alerts and tracks of what begins anew are counted from the start, under other ids.
         self._run = replace(self._run, run_id=uuid4(), config_hash=site.config_hash)
         self._roster.apply(site, self._run)
 
     def look(self) -> None:
-        """To be called often: cameras come and go in steps."""
+        """To be called often: cameras come and go in steps, the console's wishes come, memory is tidied."""
+        changed = False
+        while len(self._wishes) and (order := self._wishes.get(0.0)) is not None:
+            changed = self._console.take(order, self._site) or changed
+        if changed:
+            self._apply()
         self._roster.look(self._judge.n_obeyed)
+        if time.monotonic() - self._tidied_s > allocator.EVERY_S:
+            allocator.give_back()
+            self._tidied_s = time.monotonic()
 
     @property
     def n_analysed(self) -> int:
@@ -232,19 +265,31 @@ class Worker:
         return done
 
     def _camera(self, outside: Outside, camera: Camera) -> Lookout:
-        if not camera.address.live and (self._every_picture or camera.pace == "fast"):
+        patient = not camera.address.live and (self._every_picture or camera.pace == "fast")
+        if patient:
             self._board.join(camera.id, lossless=True)
         requests: Pipe[ClipRequest] = Pipe(_REQUESTS)
-        recorder = Recorder(PacketRing(keep_s(camera)), requests, self._cuts, self._abandon, camera.id)
+        ring = PacketRing(keep_s(camera))
+        recorder = Recorder(
+            ring, requests, self._cuts, self._abandon, camera.id, patient=patient, drafts=not patient
+        )
         sink: Recorder | MainStream = recorder
         if camera.evidence is not None:
             sink = MainStream(
                 camera.id, camera.evidence, recorder, outside.clock, outside.open_source, outside.dice
             )
         clock = replace(outside.clock, wait=partial(_wait_and_cut, outside.clock.wait, sink))
-        reader = Reader(camera, self._board, sink, self._noted, replace(outside, clock=clock))
+        reader = Reader(camera, self._board, sink, self._pulse.note, replace(outside, clock=clock))
         learned = self._site.worker.state_dir / "learned"
-        desk = Desk(self._outbox, self._folder, requests, self._abandon, burst=reader.burst, learned=learned)
+        desk = Desk(
+            self._outbox,
+            self._folder,
+            requests,
+            self._abandon,
+            burst=reader.burst,
+            learned=learned,
+            tracks=self._tracks,
+        )
         analysis = Analysis(camera, self._run, desk, lambda: reader.health)
         watched = Watched(camera, reader, analysis, recorder)
 
@@ -255,6 +300,8 @@ class Worker:
                 if isinstance(sink, MainStream):
                     sink.close()
             recorder.serve()
+            if stop.is_set():
+                reader.close()
 
         return Lookout(watched, requests, self._stage(f"camera {camera.id}", run))
 
@@ -264,9 +311,6 @@ class Worker:
     def _on_death(self, name: str, error: BaseException) -> None:
         log.critical("part died name=%r error=%s", name, error, exc_info=error)
         self.died.append((name, error))
-
-    def _noted(self, health: CameraHealth) -> None:
-        """A camera's state changed; the pulse tells it at its next beat."""
 
     def _state_of(self, camera_id: str) -> CameraState:
         watched = self._census().watched.get(camera_id)

@@ -50,7 +50,7 @@ from detector.types import Phase, Severity
 
 Cameras = frozenset[str] | None  # None: all
 _BATCH = 256  # phases in one commit
-PAGE_LIMIT = 200
+PAGE_LIMIT, SPAN_LIMIT = 200, 1000
 
 
 _NO_LIMITS = Limits()
@@ -69,8 +69,17 @@ class AlertFilter:
     phase: Phase | None = None
     severity: Severity | None = None
     verdict: str | None = None
-    suppressed: str = "no"  # "no", "only" or "any"
+    suppressed: str = "no"  # "no", "only" (repeats, above the budget), "shadow" or "any"
     cameras: Cameras = None  # the only ones that may be shown
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The alerts that a camera opened in a time, suppressed ones too."""
+
+    camera_id: str
+    since: datetime
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +243,16 @@ class AlertStore:
         after = encode(rows[limit - 1]["arrival"]) if len(rows) > limit else None
         return AlertPage(items=items, next=after)
 
+    async def opened_in(self, span: Span) -> list[AlertOut]:
+        """The newest SPAN_LIMIT alerts of a span, oldest first. Raises StorageError."""
+        mine = (tb.alerts.c.camera_id == span.camera_id) & tb.alerts.c.opened_at.between(
+            span.since, span.until
+        )
+        query = alerts_select().where(mine).order_by(tb.alerts.c.opened_at.desc()).limit(SPAN_LIMIT)
+        async with self._db.reading() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+            return await self._outs(connection, rows[::-1])
+
     async def is_of(self, alert_id: UUID, cameras: Cameras) -> bool:
         """Whether there is such an alert of one of these cameras. Raises StorageError."""
         query = _within(select(tb.alerts.c.change).where(tb.alerts.c.alert_id == alert_id), cameras)
@@ -341,9 +360,12 @@ def _filtered(wanted: AlertFilter) -> Select[Any]:
         value = getattr(wanted, name)
         if value is not None:
             query = query.where(tb.alerts.c[name] == str(value))
+    why = tb.alerts.c.suppressed
+    silent = why == Suppression.SHADOW.value
     if wanted.suppressed != "any":
-        why = tb.alerts.c.suppressed
-        query = query.where(why.is_(None) if wanted.suppressed == "no" else why.is_not(None))
+        query = query.where(
+            {"no": why.is_(None), "only": why.is_not(None) & ~silent, "shadow": silent}[wanted.suppressed]
+        )
     if wanted.verdict == "none":
         query = query.where(tb.alerts.c.verdict_id.is_(None))
     elif wanted.verdict is not None:

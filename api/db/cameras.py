@@ -12,10 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api.db import tables as tb
 from api.db.session import Database
 from api.schemas import CameraIn, CameraOut, CameraState, HeartbeatIn
+from detector.errors import Trouble
 
 _OVER = (CameraState.ENDED.value, CameraState.REMOVED.value)  # nothing more is expected of these
 SILENT_AFTER = timedelta(seconds=20)  # a worker sends a pulse every few seconds
-_TOLD = ("state", "reason", "n_people", "picture_at", "name", "zones", "rules")
+_TOLD = ("state", "reason", "trouble", "n_people", "picture_at", "name", "zones", "rules")
 
 
 class UnknownCamera(LookupError):
@@ -104,6 +105,7 @@ def _bare(camera_id: str) -> dict[str, Any]:
         "rules": [],
         "state": CameraState.STARTING.value,
         "reason": "",
+        "trouble": Trouble.NONE.value,
         "coverage": 0.0,
         "n_people": 0,
         "n_decoded": 0,
@@ -116,11 +118,16 @@ def _camera_out(row: RowMapping, now: datetime) -> CameraOut:
     values = {name: row[name] for name in CameraOut.model_fields}
     seen_at: datetime | None = values["seen_at"]
     if seen_at is None:
-        values |= {"state": CameraState.OFFLINE, "reason": "no pulse from a worker yet"}
+        values |= {
+            "state": CameraState.OFFLINE,
+            "reason": "no pulse from a worker yet",
+            "trouble": Trouble.NO_WORKER,
+        }
     elif values["state"] not in _OVER and now - seen_at > SILENT_AFTER:
         values |= {
             "state": CameraState.OFFLINE,
             "reason": f"worker silent since {seen_at:%Y-%m-%d %H:%M:%SZ}",
+            "trouble": Trouble.NO_WORKER,
         }
     return CameraOut(**values)
 

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from api.db.rows import PHASE_RANK
-from api.schemas import AlertIn
+from api.schemas import AlertIn, Suppression
 from detector.types import Phase
 
 
@@ -80,7 +80,7 @@ def _first_row(alert: AlertIn, now: datetime) -> dict[str, Any]:
         "received_at": now,
         "updated_at": now,
         "verdict_id": None,
-        "suppressed": None,
+        "suppressed": Suppression.SHADOW.value if alert.provenance.params.get("shadow") is True else None,
         "suppressed_by": None,
     }
     return fixed | _newest(alert) | _opened(alert)

@@ -16,11 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.db import tables as tb
 from api.db.session import Database
-from api.schemas import Verdict
+from api.schemas import Suppression, Verdict
 from api.schemas_stats import HourOut, PrecisionOut, ToVerdictOut
 
 _Z95 = 1.959964
 _A, _V = tb.alerts.c, tb.verdicts.c
+_SILENT = _A.suppressed.is_not_distinct_from(Suppression.SHADOW.value)
 
 
 @dataclass(slots=True)
@@ -40,15 +41,18 @@ class StatsStore:
         self._is_sqlite = database.kind == "sqlite"
 
     async def figures(self, days: int, cameras: Collection[str] | None) -> Figures:
-        """Of the alerts that opened in the last days, on these cameras; None: all. Raises StorageError."""
+        """Of the alerts that opened in the last days, on these cameras; None: all. Raises StorageError.
+
+        Those of silent rules count for nothing but their own precision.
+        """
         wanted = _A.opened_at >= self._clock() - timedelta(days=days)
         if cameras is not None:
             wanted &= _A.camera_id.in_(list(cameras))
         async with self._db.reading() as connection:
             return Figures(
-                await self._per_hour(connection, wanted),
+                await self._per_hour(connection, wanted & ~_SILENT),
                 await _precision(connection, wanted),
-                await self._to_verdict(connection, wanted),
+                await self._to_verdict(connection, wanted & ~_SILENT),
             )
 
     async def _per_hour(self, connection: AsyncConnection, wanted: ColumnElement[bool]) -> list[HourOut]:
@@ -88,29 +92,30 @@ class StatsStore:
 async def _precision(connection: AsyncConnection, wanted: ColumnElement[bool]) -> list[PrecisionOut]:
     joined = tb.alerts.outerjoin(tb.verdicts, _A.verdict_id == _V.id)
     counted = (
-        select(_A.camera_id, _A.rule, _V.verdict, func.count().label("n"))
+        select(_A.camera_id, _A.rule, _SILENT.label("silent"), _V.verdict, func.count().label("n"))
         .select_from(joined)
         .where(wanted)
-        .group_by(_A.camera_id, _A.rule, _V.verdict)
+        .group_by(_A.camera_id, _A.rule, "silent", _V.verdict)
     )
-    counts: dict[tuple[str, str], dict[str | None, int]] = {}
+    counts: dict[tuple[str, str, bool], dict[str | None, int]] = {}
     for row in await connection.execute(counted):
-        counts.setdefault((row.camera_id, row.rule), {})[row.verdict] = row.n
+        counts.setdefault((row.camera_id, row.rule, bool(row.silent)), {})[row.verdict] = row.n
     names = {
         row.camera_id: row.name
         for row in await connection.execute(select(tb.cameras.c.camera_id, tb.cameras.c.name))
     }
     found = [_line(key, names[key[0]], by_verdict) for key, by_verdict in counts.items()]
-    return sorted(found, key=lambda one: (-one.n_alerts, one.camera_id, one.rule))
+    return sorted(found, key=lambda one: (-one.n_alerts, one.camera_id, one.rule, one.shadow))
 
 
-def _line(key: tuple[str, str], name: str, by_verdict: dict[str | None, int]) -> PrecisionOut:
+def _line(key: tuple[str, str, bool], name: str, by_verdict: dict[str | None, int]) -> PrecisionOut:
     n_true, n_false = (by_verdict.get(word.value, 0) for word in (Verdict.TRUE, Verdict.FALSE))
     n = n_true + n_false
     return PrecisionOut(
         camera_id=key[0],
         camera_name=name,
         rule=key[1],
+        shadow=key[2],
         n_alerts=sum(by_verdict.values()),
         n_true=n_true,
         n_false=n_false,

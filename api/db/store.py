@@ -11,6 +11,7 @@ from api.db.alerts import AlertStore
 from api.db.audit import AuditLog
 from api.db.cameras import CameraStore
 from api.db.cases import CaseStore
+from api.db.configurations import ConfigurationStore
 from api.db.handovers import HandoverStore
 from api.db.life import LifeStore
 from api.db.outbound import OutboundStore
@@ -48,6 +49,7 @@ class Store:
     audit: AuditLog
     outbound: OutboundStore
     stats: StatsStore
+    configurations: ConfigurationStore
     privacy: PrivacyStore
     cases: CaseStore
 
@@ -75,6 +77,7 @@ async def open_store(
             audit,
             OutboundStore(database, audit, clock),
             StatsStore(database, clock),
+            ConfigurationStore(database, audit, clock),
             PrivacyStore(database, audit),
             CaseStore(database, alerts, life, audit, clock),
         )

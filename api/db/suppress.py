@@ -3,7 +3,8 @@
 Cooldown: an alert of the same incident (camera, rule, zone) as one that was shown within that time, and not more
 severe than it. Budget: an alert of low severity when the desk was shown as many in the last hour as it can take;
 medium and high ones come all the same. Nothing that escalates stays hidden: when the severity of a suppressed
-alert rises it is shown. Every one is stored whole, listed on request and counted.
+alert rises it is shown. What a silent rule tells is never shown and counts for neither. Every one is stored whole,
+listed on request and counted.
 """
 
 from __future__ import annotations
@@ -43,7 +44,10 @@ async def suppress(
     """
     risen = []
     for alert_id, row in batch.known.items():
-        if row["suppressed"] is not None and _RANK[row["severity"]] > _RANK[before[alert_id]]:
+        if (
+            row["suppressed"] not in (None, Suppression.SHADOW.value)
+            and _RANK[row["severity"]] > _RANK[before[alert_id]]
+        ):
             row |= {"suppressed": None, "suppressed_by": None}
             risen.append(alert_id)
     left = None
@@ -51,6 +55,8 @@ async def suppress(
         left = limits.budget - await n_received(connection, now - HOUR)
     shown: list[dict[str, Any]] = []
     for row in batch.new.values():
+        if row["suppressed"] == Suppression.SHADOW.value:
+            continue
         repeats = await _shown_before(connection, row, shown, limits.cooldown)
         if repeats is not None:
             row |= {"suppressed": Suppression.COOLDOWN.value, "suppressed_by": repeats}

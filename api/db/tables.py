@@ -102,6 +102,7 @@ cameras = Table(
     Column("rules", JSON, nullable=False),
     Column("state", String(16), nullable=False),
     Column("reason", String(500), nullable=False),
+    Column("trouble", String(16), nullable=False, server_default=""),  # the reason as a word
     Column("seen_at", UtcDateTime),  # this service's clock at the last pulse
     Column("coverage", Float, nullable=False),
     Column("n_people", Integer, nullable=False),
@@ -148,7 +149,7 @@ alerts = Table(
     Index("ix_alerts_camera_id_arrival", "camera_id", "arrival"),
     Index("ix_alerts_camera_id_rule_phase", "camera_id", "rule", "phase"),
     # Holds all that figures are counted from: no row of an alert, with its facts, is read for them.
-    Index("ix_alerts_opened_at", "opened_at", "camera_id", "rule", "verdict_id", "received_at"),
+    Index("ix_alerts_opened_at", "opened_at", "camera_id", "rule", "verdict_id", "received_at", "suppressed"),
 )
 
 alert_phases = Table(
@@ -308,6 +309,26 @@ outbound_log = Table(
     Column("words", String(500), nullable=False),
     Column("took_ms", Integer, nullable=False),
     Index("ix_outbound_log_target_id_id", "target_id", "id"),
+)
+
+# What is looked at in a camera's picture, as people made it; a version is never changed.
+configurations = Table(
+    "configurations",
+    metadata,
+    Column("camera_id", ForeignKey("cameras.camera_id"), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),  # from 1
+    Column("content", JSON(none_as_null=True)),  # null: the worker's site file alone
+    Column("note", String(2000), nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+in_force = Table(  # what the worker of a camera says of its configuration
+    "in_force",
+    metadata,
+    Column("camera_id", ForeignKey("cameras.camera_id"), primary_key=True),
+    Column("told", JSON, nullable=False),  # InForceIn
+    Column("at", UtcDateTime, nullable=False),
 )
 
 privacy = Table(

@@ -21,7 +21,7 @@ from detector.types import Phase, Severity
 
 router = APIRouter(prefix="/alerts", tags=["alerts"], dependencies=[Depends(require_person)])
 
-Suppressed = Literal["no", "only", "any"]
+Suppressed = Literal["no", "only", "shadow", "any"]
 VerdictFilter = Literal["none"] | Verdict
 
 

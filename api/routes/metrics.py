@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter, Depends, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -14,5 +16,6 @@ router = APIRouter(dependencies=[Depends(require_worker)], include_in_schema=Fal
 @router.get("/metrics", response_class=Response)
 async def metrics(service: ServiceDep) -> Response:
     """Everything that is counted, in Prometheus' text format."""
-    page = service.metrics.page(degraded=bool(await problems_of(service)))
+    usage = await asyncio.to_thread(service.retention.usage)
+    page = service.metrics.page(degraded=bool(await problems_of(service)), usage=usage)
     return Response(page, headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"})

@@ -14,6 +14,8 @@ from api.deps import ServiceDep, require_worker
 from api.media import MAX_UPLOAD, told_bytes
 from api.retention import Disk
 from api.schemas import AlertIn, AlertReceipt, CameraIn, HeartbeatIn, Line, MediaKind, MissingIn, Slug
+from api.schemas_configuration import AskIn, InForceIn
+from api.schemas_what_if import OrdersOut, WhatIfAnswer
 
 log = logging.getLogger(__name__)
 
@@ -113,6 +115,26 @@ async def store_pulse(heartbeat: HeartbeatIn, service: ServiceDep) -> None:
     """Say that a worker lives and how its cameras are."""
     await service.store.cameras.pulse(heartbeat)
     service.workers.note(heartbeat, service.clock())
+
+
+@router.put("/cameras/{camera_id}/in-force", status_code=204, operation_id="tellInForce")
+async def tell_in_force(camera_id: CameraId, told: InForceIn, service: ServiceDep) -> None:
+    """Say which configuration of a camera is in force, and why a newer one is not."""
+    await service.store.configurations.tell(camera_id, told)
+
+
+@router.post("/orders", operation_id="askOrders")
+async def ask_orders(ask: AskIn, service: ServiceDep) -> OrdersOut:
+    """The newest configuration of each of these cameras that the worker has not answered, and what is to be tried."""
+    configurations = await service.store.configurations.due(ask.answered)
+    return OrdersOut(configurations=configurations, what_ifs=service.what_ifs.for_worker(ask.answered))
+
+
+@router.put("/what-ifs/{what_if_id}", status_code=204, operation_id="answerWhatIf")
+async def answer_what_if(what_if_id: UUID, found: WhatIfAnswer, service: ServiceDep) -> None:
+    """Say what came of a configuration that was to be tried."""
+    if not service.what_ifs.answer(what_if_id, found):
+        raise HTTPException(404, "nobody waits for this answer")
 
 
 async def _known(service: ServiceDep, alert_id: UUID, kind: MediaKind) -> None:

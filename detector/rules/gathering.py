@@ -3,7 +3,8 @@
 A finding is a group with at least `min_people` members whose feet are in the zone, of whom `core_people` have
 been there for `core_share` of the time: a stream of changing people is no gathering. A group that walks is a
 finding of lower severity ("moving group"), unless others take its members' places as it goes (through-flow).
-A queue is none either.
+A queue is none either. Groups part and meet, and their keys pass from one to the other: a gathering goes on with
+most of its people, whatever group they are in.
 
     severity   low: moving    medium: standing    + one step: large    + one step: long
 """
@@ -11,8 +12,10 @@ A queue is none either.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+
+import numpy as np
 
 from detector.calibration import BODY_M
 from detector.errors import ConfigError, check_range
@@ -63,18 +66,30 @@ class GatheringParams:
 
 @dataclass(slots=True)
 class _Watch:
-    """One group with enough people: who was there, look by look."""
+    """One gathering, or what may become one: who was there, look by look."""
 
+    key: str
+    group: str  # the key of the group that it was last
     hit_t: float
     moving: bool
-    looks: deque[tuple[float, tuple[int, ...]]]
+    looks: deque[tuple[float, tuple[int, ...], frozenset[int]]]  # when; the people; these and their track ids
+
+
+@dataclass(frozen=True, slots=True)
+class _Crowd:
+    """A group with enough people in the zone."""
+
+    group: Group
+    rows: I64  # of those in the zone
+    people: tuple[int, ...]
+    names: frozenset[int]  # the people and their track ids
 
 
 class Gathering:
     """The rule "gathering" in one zone (None: the whole picture)."""
 
     name = "gathering"
-    version = 2
+    version = 3
     ended = "dispersed"
 
     def __init__(self, params: GatheringParams = GatheringParams(), zone: Zone | None = None) -> None:
@@ -85,33 +100,66 @@ class Gathering:
         self.params: Mapping[str, Fact] = asdict(params)
         self.links_bh: tuple[float, ...] = (params.link_bh,)
         self._queues = Queues()
+        self._n_watches = 0
         self.reset()
 
     def reset(self) -> None:
         """Forget who was there."""
-        self._watches: dict[str, _Watch] = {}
+        self._watches: list[_Watch] = []
         self._queues.reset()
 
     def step(self, view: View) -> list[Finding]:
         """Give one finding per group that is a gathering now."""
-        stamp = view.obs.stamp
-        oldest = stamp.t - self._p.gap_s
-        self._watches = {key: watch for key, watch in self._watches.items() if watch.hit_t >= oldest}
+        t = view.obs.stamp.t
+        self._watches = [watch for watch in self._watches if t - watch.hit_t <= self._p.close_s]
         self._queues.step(view.obs)
         findings = []
-        for group in view.groups[self._p.link_bh]:
-            rows = group.rows
-            people = group.people
-            if self._zone is not None:
-                inside = self._zone.contains(view.obs.feet[rows], stamp.width, stamp.height)
-                rows = rows[inside]
-                people = tuple(person for person, here in zip(people, inside.tolist(), strict=True) if here)
-            if len(people) < self._p.min_people:
-                continue
-            watch = self._look(group, people, stamp.t)
-            if self._stays(watch) and not self._queues.has(group, view.obs):
-                findings.append(self._finding(view, group, rows, watch.moving))
+        for crowd, watch in self._followed(self._crowds(view), t):
+            self._look(watch, crowd, t)
+            if self._stays(watch) and not self._queues.has(crowd.group, view.obs):
+                findings.append(self._finding(view, crowd, watch))
         return findings
+
+    def _crowds(self, view: View) -> list[_Crowd]:
+        """Give the groups with enough people in the zone."""
+        crowds = []
+        for group in view.groups[self._p.link_bh]:
+            inside = np.ones(len(group.rows), np.bool_)
+            if self._zone is not None:
+                stamp = view.obs.stamp
+                inside = self._zone.contains(view.obs.feet[group.rows], stamp.width, stamp.height)
+            if np.count_nonzero(inside) >= self._p.min_people:
+                rows = group.rows[inside]
+                people = tuple(
+                    person for person, here in zip(group.people, inside.tolist(), strict=True) if here
+                )
+                names = frozenset(people).union(view.obs.tracks.ids[rows].tolist())
+                crowds.append(_Crowd(group, rows, people, names))
+        return crowds
+
+    def _followed(self, crowds: Sequence[_Crowd], t: float) -> list[tuple[_Crowd, _Watch]]:
+        """Give each crowd its watch: one of which it has most people, or which it has most of, else a new one."""
+        pairs = []
+        for age, watch in enumerate(self._watches):
+            known = frozenset().union(*(names for _, _, names in watch.looks))
+            for crowd in crowds:
+                own, common = watch.group == crowd.group.key, len(known & crowd.names)
+                of_last = len(watch.looks[-1][2] & crowd.names)
+                if own or 2 * common > len(crowd.names) or 2 * of_last > len(watch.looks[-1][2]):
+                    pairs.append(((-common, not own, age), crowd, watch))
+        taken: dict[str, _Watch] = {}  # by group
+        used = set()
+        for (_, _, age), crowd, watch in sorted(pairs, key=lambda pair: pair[0]):
+            if age not in used and crowd.group.key not in taken:
+                used.add(age)
+                taken[crowd.group.key] = watch
+        for crowd in crowds:
+            if crowd.group.key not in taken:
+                self._n_watches += 1
+                watch = _Watch(f"gathering-{self._n_watches}", "", t, False, deque(maxlen=_N_LOOKS + 1))
+                self._watches.append(watch)
+                taken[crowd.group.key] = watch
+        return [(crowd, taken[crowd.group.key]) for crowd in crowds]
 
     def severity(self, finding: Finding, dwell_s: float) -> Severity:
         """Give the finding's severity, one step higher once it has lasted `long_s`."""
@@ -159,25 +207,20 @@ class Gathering:
             ),
         )
 
-    def _look(self, group: Group, people: tuple[int, ...], t: float) -> _Watch:
+    def _look(self, watch: _Watch, crowd: _Crowd, t: float) -> None:
         """Note who is there and whether they walk."""
         limit = self._p.max_speed_bh_s
-        watch = self._watches.get(group.key)
-        if watch is None:
-            watch = _Watch(t, group.speed_bh_s > limit, deque(maxlen=_N_LOOKS + 1))
-            self._watches[group.key] = watch
-        watch.hit_t = t
-        watch.moving = group.speed_bh_s > (limit / _CALMER if watch.moving else limit)
+        watch.moving = crowd.group.speed_bh_s > (limit / _CALMER if watch.moving else limit)
+        watch.group, watch.hit_t = crowd.group.key, t
         if not watch.looks or t - watch.looks[-1][0] >= self._p.hold_s / _N_LOOKS:
-            watch.looks.append((t, people))
+            watch.looks.append((t, crowd.people, crowd.names))
         while t - watch.looks[0][0] > self._p.hold_s:
             watch.looks.popleft()
-        return watch
 
     def _stays(self, watch: _Watch) -> bool:
         """Say whether enough people were there in at least `core_share` of the looks, and are no through-flow."""
         seen: dict[int, int] = {}
-        for _, people in watch.looks:
+        for _, people, _ in watch.looks:
             for person in people:
                 seen[person] = seen.get(person, 0) + 1
         n_looks = len(watch.looks)
@@ -186,7 +229,8 @@ class Gathering:
         n_core = sum(n >= self._p.core_share * n_looks for n in seen.values())
         return n_core >= min(self._p.core_people, self._p.min_people)
 
-    def _finding(self, view: View, group: Group, rows: I64, moving: bool) -> Finding:
+    def _finding(self, view: View, crowd: _Crowd, watch: _Watch) -> Finding:
+        group, rows, moving = crowd.group, crowd.rows, watch.moving
         boxes = view.obs.tracks.boxes[rows]
         n = len(rows)
         severity = Severity.LOW if moving else Severity.MEDIUM
@@ -195,7 +239,7 @@ class Gathering:
         low, high = boxes[:, :2].min(axis=0).tolist(), boxes[:, 2:].max(axis=0).tolist()
         return Finding(
             rule=self.name,
-            key=group.key,
+            key=watch.key,
             zone=self.zone,
             track_ids=tuple(view.obs.tracks.ids[rows].tolist()),
             score=min(1.0, n / (2 * self._p.min_people)) * (0.5 if moving else 1.0),

@@ -2,43 +2,46 @@
 
 Skeletons alone do not tell: a fist bump looks like a hand-over whose thing is too small to see. So how hands
 went only says when to look, and things in hands decide. One decision for each touch, `settle_s` after the hands
-have parted.
+have parted; one that is not sure waits until `UNSURE_S`, since whose a carried thing is shows late.
 
-    A  a thing was in one's hand before and is in the other's after         an alert
+    A  a thing was in one's hand before and is in the other's after,        an alert
+       or it was carried by the one and is by the other
     B  a thing was seen on one side only: held before, or held after        an alert of lower severity
     C  no thing seen, or one that lay on something in between               never an alert; counted, for review
 
 Gates, before any evidence: hands that stay together long (a handshake, holding hands), trunks over one another
-(a hug), people smaller than `min_px`, the network's word below `min_probability`. A counter is kept out by the
-rule's zone. The interval told is the physical moment and a second on either side (MEVA, person_transfers_object).
+(a hug), people smaller than `min_px`, hands that meet over a counter (`counters`, zones), the network's word
+below `min_probability`. The interval told is the physical moment and a second on either side (MEVA, person_transfers_object).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
 from detector.errors import check_range
 from detector.handoff_baseline import Touch, TouchParams, touches
+from detector.hands import Evidence, Held, carried_by, points_of, seen_in_hands, weigh
 from detector.pairs import Pair, PairSight
+from detector.persons import Persons
 from detector.rules.base import AT_ONCE_S, History, Summary, Timing, View
 from detector.rules.plain import PlainRule, around, name_of
-from detector.skeletons import MIN_SEEN, SHOULDERS, WRISTS, arm_length, middle, wrist_gaps
-from detector.types import F32, F64, Fact, Finding, Kind, Observation, Phase, Series, Severity
+from detector.skeletons import SHOULDERS, WRISTS, arm_length, middle, wrist_gaps
+from detector.types import F32, F64, Fact, Finding, Observation, Phase, Series, Severity
 from detector.zones import Zone
 
 NAME = "handoff"
+EXCHANGE = "exchange"  # among the activities that the network tells
+_JUST_S = 1e-6
 LEAST_PX = 70.0  # of a person in the picture: below it a wrist is off by more than a tenth of a body
 KEEP_S = 8.0  # of a pair's past
 LATE_S = 1.5  # a touch that ended longer ago is not decided any more
-HELD_AL = 0.35  # arm lengths from a wrist to a thing that the hand holds
-LOOSE_AL = 0.8  # and from every wrist to one that lies somewhere
-CLEARER_AL = 0.15  # by how much nearer to one's hand than to the other's
-BEFORE_S = 2.0  # before hands met: who held what
-SIGHTS = 2  # of a thing in a hand that make it held
-_LOOSE = -1
+UNSURE_S = 0.8  # without a thing that surely changed hands a touch is decided this late
+RIVALS = 2  # other activities that are plotted beside the exchange
+LEAST_RIVAL = 0.15  # that the network held possible
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,7 @@ class HandoffParams:
     settle_s: float = 0.4  # s after hands parted until it is decided; more: surer who holds it, later
     repeat_s: float = 30.0  # s in which the same pair is not told again
     min_score: float = 0.2  # of a thing's detection; more: fewer things taken for others
+    counters: tuple[Zone, ...] = ()  # over which things change hands all day
 
     def __post_init__(self) -> None:
         check_range("min_probability", self.min_probability, 0.0, 1.0)
@@ -66,17 +70,10 @@ class HandoffCounts:
     """What was looked at and came to nothing. Plain numbers: other threads may read them."""
 
     n_too_small: int = 0  # pairs, picture by picture, too small for wrists
+    n_unsure: int = 0  # pairs, picture by picture, of whom it could not be told who is who
+    n_touches: int = 0  # touches decided on
+    n_counter: int = 0  # of them over a counter
     n_possible: int = 0  # touches that went as a hand-off does, without a thing (C)
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What happened to a thing."""
-
-    grade: str  # "A", "B", "C"
-    thing: str  # "" if none was seen
-    giver: int | None  # 0, 1: of the pair; None: not known
-    rested: bool = False  # it lay on something in between
 
 
 @dataclass(slots=True)
@@ -85,22 +82,26 @@ class _Record:
 
     times: deque[float] = field(default_factory=deque)
     skeletons: deque[F32] = field(default_factory=deque)
-    chances: deque[float] = field(default_factory=deque)  # the network's word, NaN without one
-    held: deque[tuple[float, int, int]] = field(default_factory=deque)  # t, kind, whose hand or _LOOSE
+    sights: deque[PairSight] = field(default_factory=deque)
+    held: deque[Held] = field(default_factory=deque)
     decided_t: float = -np.inf
 
-    def add(self, t: float, sight: PairSight, held: list[tuple[int, int]]) -> None:
+    def add(self, t: float, sight: PairSight, held: Iterable[Held]) -> None:
         """Take one picture and forget what is over."""
         self.times.append(t)
         self.skeletons.append(sight.skeletons)
-        self.chances.append(np.nan if sight.exchange is None else sight.exchange)
-        self.held.extend((t, kind, whose) for kind, whose in held)
+        self.sights.append(sight)
+        self.held.extend(held)
         while self.times[0] < t - KEEP_S:
             self.times.popleft()
             self.skeletons.popleft()
-            self.chances.popleft()
-        while self.held and self.held[0][0] < t - KEEP_S:
+            self.sights.popleft()
+        while self.held and self.held[0].t < t - KEEP_S:
             self.held.popleft()
+
+    def probability(self, activity: str) -> F32:
+        """The network's word over time (n,), NaN where it was not asked."""
+        return np.array([sight.activities.get(activity, np.nan) for sight in self.sights], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,7 @@ class _Course:
 
     times: F64
     gaps: F32  # (n,) nearest wrists, NaN where not seen
+    spots: F32  # (n, 2) px between them
     found: list[Touch]
 
 
@@ -121,7 +123,8 @@ class Handoff(PlainRule):
     def __init__(self, params: HandoffParams = HandoffParams(), zone: Zone | None = None) -> None:
         # A hand-off is over when it is told: the alert opens at its one hit, and stays so that it is told once.
         timing = Timing(hold_s=AT_ONCE_S, gap_s=AT_ONCE_S / 2, close_s=params.repeat_s)
-        super().__init__(timing, asdict(params), name_of(zone))
+        told = asdict(params) | {"counters": ", ".join(one.name for one in params.counters)}
+        super().__init__(timing, told, name_of(zone))
         self._p, self._zone = params, zone
         self._touch = TouchParams(longest_s=params.longest_s)
         self.counts = HandoffCounts()
@@ -130,21 +133,25 @@ class Handoff(PlainRule):
     def reset(self) -> None:
         """Forget all pairs."""
         self._records: dict[tuple[int, int], _Record] = {}
+        self._persons = Persons()
 
     def step(self, view: View) -> list[Finding]:
         """Give one finding for each hand-off that is decided in this picture."""
         obs, t = view.obs, view.obs.stamp.t
+        persons = self._persons.step(obs)
         self._records = {ids: one for ids, one in self._records.items() if one.times[-1] >= t - KEEP_S}
         findings = []
         for sight in view.pairs:
             if sight.pair.body_px < self._p.min_px:
                 self.counts.n_too_small += 1
                 continue
+            self.counts.n_unsure += sight.unsure
             record = self._records.setdefault(sight.pair.track_ids, _Record())
             record.add(t, sight, self._held(obs, sight))
             finding = self._decide(obs, sight.pair, record)
             if finding is not None:
-                findings.append(finding)
+                first, second = sorted(persons[row] for row in sight.pair.rows)
+                findings.append(replace(finding, key=f"pair-{first}-{second}"))
         return findings
 
     def summary(self, history: History, phase: Phase) -> Summary:
@@ -172,25 +179,35 @@ class Handoff(PlainRule):
         t = obs.stamp.t
         course = _course(record, self._touch)
         touch = next((one for one in reversed(course.found) if one.parted), None)
-        if touch is None or touch.began_t <= record.decided_t:
+        late_s = np.inf if touch is None or touch.began_t <= record.decided_t else t - touch.ended_t
+        if touch is None or not self._p.settle_s - _JUST_S <= late_s <= LATE_S:
             return None
-        if not self._p.settle_s - 1e-6 <= t - touch.ended_t <= LATE_S:
+        evidence = weigh(record.held, touch)
+        if evidence.grade != "A" and late_s < max(UNSURE_S, self._p.settle_s) - _JUST_S:
             return None
         record.decided_t = t
+        self.counts.n_touches += 1
         chance = self._chance(record, touch)
         if touch.score <= 0 or chance < self._p.min_probability or not self._in_zone(obs, pair):
             return None
-        evidence = weigh(record.held, touch)
-        if evidence.grade == "C":
-            self.counts.n_possible += 1
+        at_counter = self._at_counter(obs, course, touch)
+        self.counts.n_counter += at_counter
+        self.counts.n_possible += evidence.grade == "C" and not at_counter
+        if at_counter or evidence.grade == "C":
             return None
         return self._finding(obs, pair, (touch, course, record), (evidence, chance))
 
     def _chance(self, record: _Record, touch: Touch) -> float:
         """The network's word about a touch; without a network that of the state machine."""
-        after = [c for at, c in zip(record.times, record.chances, strict=True) if at >= touch.nearest_t]
-        told = [chance for chance in after if np.isfinite(chance)]
-        return max(told) if told else touch.score
+        told = record.probability(EXCHANGE)[np.array(record.times) >= touch.nearest_t]
+        told = told[np.isfinite(told)]
+        return float(told.max()) if len(told) else touch.score
+
+    def _at_counter(self, obs: Observation, course: _Course, touch: Touch) -> bool:
+        """Whether hands met over a counter."""
+        spot = course.spots[course.times == touch.nearest_t]
+        size = obs.stamp.width, obs.stamp.height
+        return any(bool(zone.contains(spot, *size).any()) for zone in self._p.counters)
 
     def _in_zone(self, obs: Observation, pair: Pair) -> bool:
         if self._zone is None:
@@ -198,29 +215,13 @@ class Handoff(PlainRule):
         feet = obs.feet[list(pair.rows)]
         return bool(self._zone.contains(feet, obs.stamp.width, obs.stamp.height).all())
 
-    def _held(self, obs: Observation, sight: PairSight) -> list[tuple[int, int]]:
-        """Which things are in whose hand now, or lie loose near the pair: kind, 0 | 1 | _LOOSE."""
-        places = _places(sight.skeletons[None])[0]
-        unit = arm_length(places)
-        wrists = places[:, WRISTS]  # (2, 2, 2)
-        if unit <= 0 or not np.isfinite(wrists).any():
-            return []
-        low, high = (edge(obs.tracks.boxes[list(sight.pair.rows)], axis=0) for edge in (np.min, np.max))
-        held = []
-        for box, kind, score in zip(obs.objects.boxes, obs.objects.kinds, obs.objects.scores, strict=True):
-            middle_x, middle_y = (box[:2] + box[2:]) / 2
-            if score < self._p.min_score or not (
-                low[0] <= middle_x <= high[2] and low[1] <= middle_y <= high[3]
-            ):
-                continue
-            beyond = np.maximum(np.maximum(box[:2] - wrists, wrists - box[2:]), 0)
-            away = np.nan_to_num(np.linalg.norm(beyond, axis=-1) / unit, nan=np.inf).min(axis=1)
-            nearest = int(away.argmin())
-            if away[nearest] <= HELD_AL and away[1 - nearest] - away[nearest] >= CLEARER_AL:
-                held.append((int(kind), nearest))
-            elif away[nearest] >= LOOSE_AL:
-                held.append((int(kind), _LOOSE))
-        return held
+    def _held(self, obs: Observation, sight: PairSight) -> Iterator[Held]:
+        """What is in whose hand now, and whose the carried things are."""
+        t, boxes = obs.stamp.t, obs.tracks.boxes[list(sight.pair.rows)]
+        yield from seen_in_hands(
+            t, sight.skeletons, boxes, obs.objects[obs.objects.scores >= self._p.min_score]
+        )
+        yield from carried_by(t, sight.pair, obs.things)
 
     def _finding(
         self, obs: Observation, pair: Pair, went: tuple[Touch, _Course, _Record], told: tuple[Evidence, float]
@@ -250,65 +251,43 @@ class Handoff(PlainRule):
             severity=Severity.MEDIUM if sure else Severity.LOW,
             facts=facts,
             box=around(obs.tracks.boxes[list(pair.rows)]),
-            series=(
-                _series("wrists_al", "arm lengths", self._touch.near_al, (course.times, course.gaps)),
-                _series(
-                    "exchange",
-                    "1",
-                    self._p.min_probability,
-                    (course.times, np.array(record.chances, np.float32)),
-                ),
-            ),
+            series=self._curves(course, record, evidence),
         )
 
-
-def weigh(held: deque[tuple[float, int, int]], touch: Touch) -> Evidence:
-    """Give the best that the sights of things say of one touch."""
-    best = Evidence("C", "", None)
-    for kind in dict.fromkeys(kind for _, kind, _ in held):
-        sights = [(t, whose) for t, one, whose in held if one == kind]
-        before = [whose for t, whose in sights if touch.began_t - BEFORE_S <= t <= touch.nearest_t]
-        after = [whose for t, whose in sights if t > touch.nearest_t]
-        rested = sum(whose == _LOOSE for t, whose in sights if touch.began_t <= t <= touch.ended_t) >= SIGHTS
-        name = Kind(kind).name.lower()
-        had = [before.count(person) >= SIGHTS for person in (0, 1)]
-        has = [after.count(person) >= SIGHTS for person in (0, 1)]
-        for giver in (0, 1):
-            taker = 1 - giver
-            if rested:
-                grade = "C"
-            elif had[giver] and has[taker] and not had[taker] and not has[giver]:
-                grade = "A"
-            elif (had[giver] and not any(has) and not had[taker]) or (
-                has[taker] and not any(had) and not has[giver]
-            ):
-                grade = "B"
-            else:
-                continue
-            if grade < best.grade or (grade == "C" and not best.thing):
-                best = Evidence(grade, name, giver if grade != "C" else None, rested)
-    return best
+    def _curves(self, course: _Course, record: _Record, evidence: Evidence) -> tuple[Series, ...]:
+        """How it came to it: hands, the network's word and what else it held possible, who had the thing."""
+        rivals = {name for sight in record.sights for name in sight.activities} - {EXCHANGE, "none"}
+        peaks = sorted((-float(np.nanmax(record.probability(name))), name) for name in rivals)
+        shown = [name for peak, name in peaks if -peak >= LEAST_RIVAL][:RIVALS]
+        limit, times = self._p.min_probability, course.times
+        held = [one for one in record.held if one.kind == evidence.kind and one.thing is None]
+        who = np.array([one.whose + 1 for one in held], np.float32)
+        return (
+            _series("wrists_al", "arm lengths", self._touch.near_al, (times, course.gaps)),
+            _series(EXCHANGE, "1", limit, (times, record.probability(EXCHANGE))),
+            *(_series(name, "1", None, (times, record.probability(name))) for name in shown),
+            _series("in_hand_of", "", None, (np.array([one.t for one in held]), who)),
+        )
 
 
 def _course(record: _Record, limits: TouchParams) -> _Course:
     """The distances of a pair's hands, and the touches in them."""
     times = np.array(record.times)
-    places = _places(np.stack(record.skeletons))
+    places = points_of(np.stack(record.skeletons))
     unit = arm_length(places) or np.nan
-    near = wrist_gaps(places).reshape(len(times), 4)
-    near = np.where(np.isfinite(near), near, np.inf).min(axis=1) / unit
+    between = wrist_gaps(places).reshape(len(times), 4)
+    between = np.where(np.isfinite(between), between, np.inf)
+    first, second = np.divmod(between.argmin(axis=1), 2)
+    rows, wrists = np.arange(len(times)), np.array(WRISTS)
+    spots = (places[rows, 0, wrists[first]] + places[rows, 1, wrists[second]]) / 2
+    near = between.min(axis=1) / unit
     gaps = np.where(np.isfinite(near), near, np.nan).astype(np.float32)
     trunks = middle(places, SHOULDERS)
     apart = np.linalg.norm(trunks[:, 0] - trunks[:, 1], axis=-1) / unit
-    return _Course(times, gaps, touches(times, gaps, apart.astype(np.float32), limits))
+    return _Course(times, gaps, spots, touches(times, gaps, apart.astype(np.float32), limits))
 
 
-def _places(skeletons: F32) -> F32:
-    """Points (n, 2, 17, 2) of skeletons (n, 2, 17, 3), NaN where not seen."""
-    return np.where(skeletons[..., 2:] >= MIN_SEEN, skeletons[..., :2], np.float32(np.nan))
-
-
-def _series(name: str, unit: str, threshold: float, points: tuple[F64, F32]) -> Series:
+def _series(name: str, unit: str, threshold: float | None, points: tuple[F64, F32]) -> Series:
     """What is known of it; moments without a value are left out."""
     times, values = points
     known = np.isfinite(values)

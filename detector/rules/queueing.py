@@ -2,6 +2,10 @@
 
 A step is a way of 0.25 to 2 body heights between two places where a person stood. So a line of people who stand
 still is no queue until they have stepped up once; from then on it is one for two minutes after the last step.
+Far from the camera a huddle looks like a line, and slow walkers seem to stand between two boxes: so a line needs
+room for a body between neighbours, and who stands does so for seconds.
+
+Source: the room is the 0.6 m below which contact cannot be avoided, Fruin, Pedestrian Planning and Design (1971).
 """
 
 from __future__ import annotations
@@ -16,9 +20,10 @@ from detector.types import F64, Observation
 
 _MIN_PEOPLE = 3  # two are always in a line
 _THIN = 0.3  # a line is at most this wide for its length (standard deviations)
+_SPACING_BH = 0.33  # and its people are at least so far behind one another, on the average: 0.6 m
 _STEP_BH = (0.25, 2.0)  # less is shuffling, more is walking
 _STILL_BH = 0.15  # who stays within this stands
-_STAND_S = 1.0  # for at least this long
+_STAND_S = 2.0  # for at least this long
 _MEMORY_S = 120.0  # how long a step is remembered
 
 
@@ -96,4 +101,6 @@ def _axis(group: Group, obs: Observation) -> F64 | None:
     spots[:, 1] *= obs.depth_gain[group.rows].mean()
     _, (long, wide), axes = np.linalg.svd(spots - spots.mean(axis=0), full_matrices=False)
     axis: F64 = axes[0]
-    return axis if wide <= _THIN * long else None
+    along = spots @ axis
+    spacing_bh = float(np.ptp(along)) / (len(spots) - 1) / float(obs.body_px[group.rows].mean())
+    return axis if wide <= _THIN * long and spacing_bh >= _SPACING_BH else None

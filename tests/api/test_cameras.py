@@ -57,6 +57,28 @@ async def test_a_camera_is_shown_as_its_worker_tells(api: Api) -> None:
     assert (await api.worker.put("/cameras/roof", json=LAWN)).status_code == 422
 
 
+async def test_the_word_for_a_cameras_trouble_is_kept(api: Api) -> None:
+    """As its worker tells it; "no_worker" when nobody tells anything; a word that is not known is refused."""
+    reader = await api.log_in()
+
+    async def trouble() -> str:
+        (camera,) = (await reader.get("/cameras")).json()
+        return str(camera["trouble"])
+
+    await api.worker.put("/cameras/lawn", json=LAWN)
+    assert await trouble() == "no_worker"
+    offline = _pulse("offline", "cam: the login was refused")
+    offline["cameras"][0]["trouble"] = "auth_failed"
+    await api.worker.post("/heartbeat", json=offline)
+    assert await trouble() == "auth_failed"
+    await api.worker.post("/heartbeat", json=_pulse())  # a worker that does not know the word
+    assert await trouble() == ""
+    offline["cameras"][0]["trouble"] = "tired"
+    assert (await api.worker.post("/heartbeat", json=offline)).status_code == 422
+    api.clock.pass_s(21)
+    assert await trouble() == "no_worker"
+
+
 async def test_a_line_is_a_zone_of_two_corners(api: Api) -> None:
     """Two corners are a line and come back as such; one corner is refused and changes nothing."""
     door = {"name": "door", "polygon": [[0.2, 0.5], [0.8, 0.5]]}

@@ -40,6 +40,7 @@ async def test_every_route_refuses_a_stranger(api: Api) -> None:
             .replace("{kind}", "clip")
             .replace("{camera_id}", "lawn")
             .replace("{target_id}", "1")
+            .replace("{what_if_id}", str(uuid4()))
             .replace("{case_id}", "1")
         )
         for method in route.methods or set():

@@ -77,6 +77,18 @@ async def test_what_happens_is_counted(api: Api) -> None:
     assert (await samples(api))["watchpost_api_feed_listeners",] == 0
 
 
+async def test_the_disk_of_evidence_is_told(api: Api) -> None:
+    """Free and size while it answers; its numbers are left out, and the others told, while it does not."""
+    found = await samples(api)
+    assert 0 < found["watchpost_api_evidence_free_bytes",] <= found["watchpost_api_evidence_total_bytes",]
+    assert found["watchpost_api_evidence_state", "ok"] == 1
+    assert found["watchpost_api_evidence_removed_total", "age"] == 0
+    (api.service.settings.media_dir / ".watchpost-evidence").unlink()
+    found = await samples(api)
+    assert ("watchpost_api_evidence_free_bytes",) not in found
+    assert found["watchpost_api_evidence_stored_bytes",] == 0
+
+
 async def test_an_answer_that_never_began_is_an_error(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bug in a route is counted as 5xx of that route."""
 

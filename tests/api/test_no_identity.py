@@ -19,10 +19,11 @@ from detector.types import Alert
 
 pytestmark = pytest.mark.anyio
 
-# Where the wire contract has lists of numbers: measured quantities over time, boxes, corners, an interval of figures.
+# Where the wire contract has lists of numbers: measured quantities over time, boxes, corners, joints of those whose
+# hands meet, an interval of figures.
 NUMBERS = {
     "SeriesIn.t", "SeriesIn.v", "AlertIn.box", "AlertDetail.box", "ZoneOut.polygon", "OverlayFrame.boxes",
-    "PrecisionOut.ci95",
+    "OverlayFrame.skeletons", "AreaTable.polygon", "LineTable.points", "PrecisionOut.ci95",
 }  # fmt: skip
 IDS = {"AlertIn.track_ids", "AlertDetail.track_ids"}
 RULE = GatheringParams(min_people=3, hold_s=1.0, gap_s=0.5, close_s=2.0)

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from support.alerts import alert_in
 from support.api import Api, Clock
 from support.disks import read_only
@@ -152,6 +153,16 @@ async def test_a_held_alert_keeps_its_evidence(api: Api) -> None:
     assert (await admin.delete(f"/alerts/{uuid4()}/hold")).status_code == 404
 
 
+async def evidence_figures(api: Api, name: str, **labels: str) -> float:
+    """One of the service's numbers of evidence, as Prometheus is told."""
+    answer = await api.worker.get("http://test/metrics")
+    for family in text_string_to_metric_families(answer.text):
+        for sample in family.samples:
+            if sample.name == f"watchpost_api_evidence_{name}" and sample.labels == labels:
+                return float(sample.value)
+    raise AssertionError(f"no {name} {labels}")
+
+
 async def test_a_hold_is_news(api: Api) -> None:
     """Holding is told to every listener; holding again is not."""
     await make(api, 0)
@@ -183,6 +194,9 @@ async def test_what_goes_first_when_room_is_short(api: Api) -> None:
         await operator.put(f"/alerts/{id_of(number)}/hold")
         assert not clip_of(api, first).exists(), f"after {n + 1} new clips {first} should be gone"
         assert there(api, 7) == {6, *wanted[n + 1 :]}
+    assert await evidence_figures(api, "removed_total", why="size") == 6
+    assert await evidence_figures(api, "removed_bytes_total", why="size") == 6 * KB10
+    assert await evidence_figures(api, "state", state="ok") == 1
     detail = (await operator.get(f"/alerts/{id_of(0)}")).json()
     assert "removed by retention: more evidence than there may be" in detail["media"]["clip"]["reason"]
     assert (await operator.get("/health")).json()["problems"] == [], "a limit that is kept is no problem"
@@ -192,6 +206,7 @@ async def test_what_goes_first_when_room_is_short(api: Api) -> None:
     assert answer.status_code == 507
     assert "only held evidence is left" in answer.json()["detail"]
     assert not clip_of(api, 200).exists()
+    assert await evidence_figures(api, "state", state="full") == 1
     health = (await operator.get("/health")).json()
     assert health["status"] == "degraded"
     assert "only held evidence is left" in " ".join(health["problems"])

@@ -120,6 +120,9 @@ ROUTES: list[tuple[str, str, Any, str]] = [  # method, path, body, who may: view
     ("PUT", "/privacy", {"blurred": []}, "admin"),
     ("GET", "/cameras/{camera}/picture", None, "viewer"),
     ("HEAD", "/cameras/{camera}/picture", None, "viewer"),
+    ("GET", "/cameras/{camera}/configuration", None, "viewer"),
+    ("PUT", "/cameras/{camera}/configuration", {"based_on": 0, "configuration": None}, "admin"),
+    ("POST", "/cameras/{camera}/what-if", {}, "admin"),
     ("POST", "/alerts/{alert}/claim", {"take_over": True}, "operator"),
     ("POST", "/alerts/{alert}/notes", {"note": "a"}, "operator"),
     ("PUT", "/alerts/{alert}/hold", None, "operator"),
@@ -201,7 +204,9 @@ async def test_the_matrix_of_routes_roles_and_cameras(api: Api) -> None:
                     wanted = {404}
                 else:
                     wanted = {200, 201, 204, 409} | (
-                        {404, 422} if any(name in path for name in ("nobody", "outbound", "cases")) else set()
+                        {404, 422}
+                        if any(name in path for name in ("nobody", "outbound", "what-if", "cases"))
+                        else set()
                     )
                 assert answer.status_code in wanted, f"{method} {url} as {name}: {answer.status_code}"
             shown.append("/".join(map(str, codes)))

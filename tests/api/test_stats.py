@@ -116,8 +116,12 @@ async def test_a_worker_is_known_by_its_pulse(api: Api) -> None:
     (worker,) = found["workers"]
     assert (worker["worker_id"], worker["n_outbox"], worker["n_refused"]) == ("w1", 3, 1)
     assert not worker["silent"]
+    assert worker["disk"] is None, "a worker that does not tell of it"
     assert len(found["signing_key"]) == 64
     assert found["outbound"] == {"n_targets": 0, "n_failing": 0, "n_waiting": 0}
     assert found["evidence_state"] == "ok"
+    disk = {"free_bytes": 5, "total_bytes": 100, "full": True}
+    await api.worker.post("/heartbeat", json=pulse | {"disk": disk})
+    assert (await viewer.get("/stats/service")).json()["workers"][0]["disk"] == disk
     api.clock.pass_s(21)
     assert (await viewer.get("/stats/service")).json()["workers"][0]["silent"]

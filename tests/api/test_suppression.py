@@ -34,7 +34,7 @@ async def test_by_default_nothing_is_suppressed(api: Api) -> None:
     client = await api.log_in()
     assert await shown(client) == {0, 1, 2}
     load = (await client.get("/alerts/load")).json()
-    assert load == {"shown": 3, "budget": None, "suppressed": {"cooldown": 0, "budget": 0}}
+    assert load == {"shown": 3, "budget": None, "suppressed": {"cooldown": 0, "budget": 0, "shadow": 0}}
 
 
 @pytest.mark.parametrize("more_settings", [{"cooldown_s": 60}])
@@ -77,7 +77,7 @@ async def test_above_the_budget_only_low_ones_are_hidden(api: Api) -> None:
     client = await api.log_in()
     assert await shown(client) == {0, 1, 2, 5, 6}
     load = (await client.get("/alerts/load")).json()
-    assert load == {"shown": 5, "budget": 3, "suppressed": {"cooldown": 0, "budget": 2}}
+    assert load == {"shown": 5, "budget": 3, "suppressed": {"cooldown": 0, "budget": 2, "shadow": 0}}
     await api.send(3, Phase.UPDATED, 1, severity=MEDIUM)
     assert 3 in await shown(client), "an escalation was hidden"
     api.clock.pass_s(3601)
@@ -123,3 +123,37 @@ async def test_what_is_suppressed_goes_nowhere_until_it_rises(api: Api) -> None:
         ("admin", "target removed"),
         ("admin", "target added"),
     ]
+
+
+def silent(number: int) -> dict[str, Any]:
+    """What makes an alert one of a silent rule."""
+    return {"provenance": alert_in(number).provenance.model_copy(update={"params": {"shadow": True}})}
+
+
+@pytest.mark.parametrize(
+    "more_settings", [{"cooldown_s": 60, "budget_per_hour": 2, "outbound_private": True}]
+)
+async def test_a_silent_rule_is_stored_and_counted_and_never_shown(api: Api) -> None:
+    """No list, load, message outside or figure of the desk has it, however severe it gets; its own list and precision do."""
+    admin = await api.log_in("admin")
+    with hook() as receiver:
+        to = {"kind": "webhook", "url": receiver.url, "key": "whsec_" + b64encode(bytes(range(32))).decode()}
+        assert (await admin.post("/outbound", json={"name": "t", "wants": {}, "to": to})).status_code == 201
+        await api.send(0, **silent(0))
+        await api.send(0, Phase.UPDATED, 1, severity=HIGH, **silent(0))
+        await api.send(1, severity=HIGH, **silent(1))
+        await api.send(2, severity=LOW)  # no repeat of the silent ones, and the budget is untouched
+        await receiver.until(1)
+        assert [json.loads(body)["alert_id"] for _, body in receiver.came] == [str(alert_in(2).alert_id)]
+    assert (await shown(admin), await shown(admin, "only")) == ({2}, set())
+    assert await shown(admin, "shadow") == {0, 1}
+    load = (await admin.get("/alerts/load")).json()
+    assert (load["shown"], load["suppressed"]) == (1, {"cooldown": 0, "budget": 0, "shadow": 2})
+    alert_id = alert_in(0).alert_id
+    detail = (await admin.get(f"/alerts/{alert_id}")).json()
+    assert detail["suppressed"] == {"why": "shadow", "by": None}
+    assert (await admin.post(f"/alerts/{alert_id}/verdict", json={"verdict": "true"})).is_success
+    found = (await admin.get("/stats/insights")).json()
+    assert (found["n_alerts"], found["to_verdict"]["n"]) == (1, 0)
+    lines = [(one["shadow"], one["n_alerts"], one["n_true"]) for one in found["precision"]]
+    assert sorted(lines) == [(False, 1, 0), (True, 2, 1)]

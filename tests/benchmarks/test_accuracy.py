@@ -11,11 +11,19 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from benchmarks import ultralytics_peer
 from benchmarks.accuracy import accuracy, average_precision, match
 from benchmarks.mot import Labels
 from benchmarks.sequences import find_sequences
 from detector.errors import ConfigError
 from detector.types import Detections, Kind
+
+
+@pytest.fixture(autouse=True)
+def without_ultralytics(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test depends on whether the export environment is made, but that of the peer itself."""
+    if "ultralytics" not in request.node.name:
+        monkeypatch.setattr(ultralytics_peer, "export_environment", lambda: None)
 
 
 def write_text_sequence(folder: Path, n: int = 20) -> None:
@@ -100,6 +108,22 @@ def test_text_sequences_are_scored_beside_the_peers(tmp_path: Path) -> None:
     )  # the 1st picture is not told
     assert by_name["tracking.some_street.switches"].value == 0
     assert [by_name[f"tracking.some_street.{s}mota"].n for s in ("", "stride2.", "stride4.")] == [20, 10, 5]
+
+
+@pytest.mark.skipif(bool(ultralytics_peer.why_not()), reason="the export environment is not made")
+def test_ultralytics_sees_the_same_detections(tmp_path: Path) -> None:
+    """Where it can run, ultralytics' ByteTrack stands beside the others, and follows two people who are always found."""
+    write_text_sequence(tmp_path / "set" / "a")
+    figures = {one.name: one for one in accuracy(tmp_path, console=Console(file=StringIO())).figures}
+    assert figures["tracking.a.idf1"].peers[ultralytics_peer.NAME] > 0.9
+    assert figures["tracking.a.switches"].peers[ultralytics_peer.NAME] == 0
+
+
+def test_a_peer_that_cannot_run_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Without its environment ultralytics is left out, with the reason; the others are measured all the same."""
+    write_text_sequence(tmp_path / "set" / "a")
+    accuracy(tmp_path, console=Console(file=StringIO()))
+    assert "left out peer=ultralytics.bytetrack reason=the export environment is not made" in caplog.text
 
 
 def test_the_object_has_the_fields_that_scripts_read(tmp_path: Path) -> None:

@@ -210,7 +210,7 @@ def test_the_command_fails_when_something_is_lost(monkeypatch, tmp_path):
     """Exit code 1, the lines printed and where the evidence of it lies, all of them in the JSON."""
     report = DrillReport(Verdict(lost=["the end of alert a"]), Report([], {}, "unknown"), tmp_path / "kept")
     monkeypatch.setattr(benchmarks.kills, "kills", lambda *_: report)
-    monkeypatch.setattr(watchpost, "_stop_on_signals", threading.Event)
+    monkeypatch.setattr("benchmarks.commands.stop_on_signals", threading.Event)
     out = tmp_path / "out.json"
     done = CliRunner().invoke(watchpost.app, ["drill", "kills", "--n", "2", "--json", str(out)])
     assert done.exit_code == 1

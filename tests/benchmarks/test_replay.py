@@ -7,9 +7,11 @@ from uuid import UUID
 
 import av
 import pytest
+from support.scenario import scenario
 from support.site import camera, gathering, make_site, write_network
 
 from api.schemas import AlertIn
+from benchmarks.pixelcode import write_video
 from benchmarks.replay import ORIGIN, replay, replay_tracks
 from detector.errors import ConfigError, SourceUnreadable, StorageError
 
@@ -131,6 +133,33 @@ def test_another_camera_judges_stored_tracks_by_its_own_rules(tmp_path, video, s
     assert replay_tracks(tmp_path / "a.jsonl", site, "gate", tmp_path / "b.json", quiet).n_alerts == 0
     runs = [json.loads((tmp_path / name).read_text())["run_id"] for name in ("a.json", "b.json")]
     assert runs[0] != runs[1]
+
+
+def test_things_are_stored_with_the_tracks(tmp_path):
+    """A bag left behind is told from stored tracks as from the recording; rules that lack what they need are named."""
+    video = tmp_path / "bag.mp4"
+    write_video(
+        video,
+        scenario(
+            16, "path=0:100,400;4:300,400;5:300,400;10:560,400", "path=4:300,460;16:300,460 wh=40x40 cls=1"
+        ),
+    )
+    rules = [{"rule": "left_behind", "zone": "lawn", "hold_s": 3.0, "gap_s": 1.0}, {"rule": "handoff"}]
+    site = make_site(tmp_path, "http://127.0.0.1:9", camera("yard", video, rules=rules[:1]))
+    stored, out = tmp_path / "bag.jsonl", tmp_path / "again.json"
+    assert replay(video, site, None, tmp_path / "a.json", quiet, stored).n_alerts == 1
+    done = replay_tracks(stored, site, None, out, quiet)
+    assert out.read_bytes() == (tmp_path / "a.json").read_bytes()
+    assert (done.untold, "warning" in done.text()) == ((), False)
+    pictures = [json.loads(line) for line in stored.read_text().splitlines()]
+    for picture in pictures[1:]:
+        del picture["objects"]
+    stored.write_text("\n".join(json.dumps(picture) for picture in pictures))
+    both = make_site(tmp_path, "http://127.0.0.1:9", camera("yard", video, rules=rules))
+    done = replay_tracks(stored, both, None, out, quiet)
+    assert done.n_alerts == 0
+    assert "warning: handoff tells nothing from stored tracks: they hold no skeletons" in done.text()
+    assert "warning: left_behind tells nothing from these tracks: they hold no objects" in done.text()
 
 
 def test_broken_tracks_are_named(tmp_path, video, site):

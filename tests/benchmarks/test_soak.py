@@ -124,7 +124,7 @@ def test_the_command_fails_when_something_is_wrong(monkeypatch, tmp_path):
     """A camera in the wrong state is printed and gives exit code 1."""
     report = DrillReport(Verdict(strange=["camera steady is offline"]), Report([], {}, "unknown"), tmp_path)
     monkeypatch.setattr(benchmarks.soak, "soak", lambda *_: report)
-    monkeypatch.setattr(watchpost, "_stop_on_signals", threading.Event)
+    monkeypatch.setattr("benchmarks.commands.stop_on_signals", threading.Event)
     done = CliRunner().invoke(watchpost.app, ["drill", "soak", "--minutes", "1"])
     assert done.exit_code == 1
     assert "strange: camera steady is offline" in done.output

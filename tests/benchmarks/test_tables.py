@@ -91,9 +91,10 @@ def write_gatherings(folder: Path) -> None:
 def test_pairs_are_measured_beside_nearness(tmp_path: Path) -> None:
     """Who walks side by side is a pair; who crosses is none; both peers stand beside."""
     write_walkers(tmp_path / "set" / "datasets" / "ETH" / "seq_a")
-    (figure,) = measure(tmp_path).figures
+    figure, told = measure(tmp_path).figures
     assert (figure.name, figure.value, figure.n) == ("pairs.seq_a.f1", 1.0, 1)
     assert set(figure.peers) == {"nearness", "nearness_and_speed"}
+    assert (told.name, told.value, told.peers) == ("pairs.seq_a.gathering_alerts", 0, {"head_count": 0})
 
 
 def test_standing_groups_are_measured_at_both_tolerances(tmp_path: Path) -> None:
@@ -101,12 +102,25 @@ def test_standing_groups_are_measured_at_both_tolerances(tmp_path: Path) -> None
     write_talkers(tmp_path / "set" / "data" / "octave" / "Tea" / "Seq1")
     figures = {figure.name: figure for figure in measure(tmp_path, "groups").figures}
     assert set(figures) == {
-        "groups.tea.f1",
-        "groups.tea.f1_exact",
-        "groups.tea.tuning.f1",
-        "groups.tea.tuning.f1_exact",
+        f"groups.tea.{half}{way}{metric}"
+        for half in ("", "tuning.")
+        for way in ("", "facing.")
+        for metric in ("f1", "f1_exact")
     }
     assert all((figure.value, figure.n) == (1.0, 4) for figure in figures.values())
+
+
+def test_facing_tells_apart_who_stands_as_near(tmp_path: Path) -> None:
+    """Four in a row, an arm apart: positions alone make no two pairs of them, who faces whom does."""
+    folder = tmp_path / "set" / "data" / "octave" / "Tea" / "Seq1"
+    write_talkers(folder)
+    features = scipy.io.loadmat(folder / "features.mat")
+    for people in features["features"].ravel():
+        people[:, 1] = [0, 90, 180, 270]
+        people[:, 3] = [0, np.pi, 0, np.pi]
+    scipy.io.savemat(folder / "features.mat", {name: features[name] for name in ("features", "timestamp")})
+    figures = {figure.name: figure.value for figure in measure(tmp_path, "groups").figures}
+    assert (figures["groups.tea.f1"], figures["groups.tea.facing.f1"]) == (0.0, 1.0)
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,14 @@ import logging
 import pytest
 
 from benchmarks import tracker_cost as cost
+from benchmarks import ultralytics_peer
 
 
 def test_all_are_timed_on_the_same_boxes(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One figure each at 20 and 60 boxes, the peers' beside it; one that cannot be run is left out, with the reason."""
-    monkeypatch.setattr(cost, "export_environment", lambda: None)
+    monkeypatch.setattr(ultralytics_peer, "export_environment", lambda: None)
     monkeypatch.setattr(cost, "N_PICTURES", 8)
     monkeypatch.setattr(cost, "N_WARM", 4)
     seen: list[tuple[str, int, int]] = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -113,10 +114,27 @@ class Worker:
         headers = {"Content-Type": "image/jpeg"}
         self._http.put(f"/cameras/{camera_id}/picture", content=picture, headers=headers).raise_for_status()
 
-    def send_pulse(self, camera_id: str = "lawn", **changes: Any) -> None:
+    def put(self, path: str, body: dict[str, Any]) -> None:
+        self._http.put(path, json=body).raise_for_status()
+
+    def orders(self, camera_id: str = "lawn") -> dict[str, Any]:
+        """What is to be tried on a camera, once somebody asks."""
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            ask = {"worker_id": "w", "answered": {camera_id: 0}}
+            answer = self._http.post("/orders", json=ask).raise_for_status()
+            found: list[dict[str, Any]] = answer.json()["what_ifs"]
+            if found:
+                return found[0]
+            time.sleep(0.05)
+        raise AssertionError("nothing is to be tried")
+
+    def send_pulse(
+        self, camera_id: str = "lawn", *, disk: dict[str, Any] | None = None, **changes: Any
+    ) -> None:
         state = {"camera_id": camera_id, "state": "online", "reason": "", "coverage": 0.97, "n_people": 4}
         counts = {"n_decoded": 100, "n_analysed": 50, "n_dropped": 0}
-        pulse = {"worker_id": "w", "at": "2026-03-01T12:00:00Z", "n_outbox": 0, "n_refused": 0}
+        pulse = {"worker_id": "w", "at": "2026-03-01T12:00:00Z", "n_outbox": 0, "n_refused": 0, "disk": disk}
         self._http.post("/heartbeat", json=pulse | {"cameras": [state | counts | changes]}).raise_for_status()
 
     def close(self) -> None:

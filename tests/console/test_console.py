@@ -226,7 +226,7 @@ def test_plain_rules_and_lines_are_told_in_words_and_drawn(open_screen, worker):
         "running": ("", {"min_pace_bh_s": 1.6}, "Running: from 1.6 body heights/s for 2 s in the whole picture"),
         "wrong_way": ("grass", {"line": "door"}, "Wrong way: against door for 2 s in grass"),
         "left_behind": ("", {"reach_bh": 1.5},
-                        "Left behind: a bag with nobody within 1.5 body heights for 2 s in the whole picture"),
+                        "Left behind: a bag without its people within 1.5 body heights for 2 s in the whole picture"),
     }  # fmt: skip
     worker.send_camera(
         zones=[

@@ -185,7 +185,7 @@ def test_pages_of_administrators_are_not_there_for_others(open_screen, worker, n
         view.open("#/audit")
         view.log_in(name)
         expect(view.page.get_by_role("heading", name="Cameras")).to_be_visible()
-        expect(view.page.locator("nav a")).to_have_count(6 if name == "operator" else 4)
+        expect(view.page.locator("nav a")).to_have_count(7 if name == "operator" else 5)
 
 
 def test_the_gauge_and_the_suppressed(browser, tmp_path, monkeypatch, worker_of, evidence):

@@ -31,14 +31,22 @@ def test_health_shows_trouble_first(open_screen, api, worker):
     worker.send_camera("well", name="A camera that is well")
     worker.send_camera("away", name="Z camera that is away")
     worker.send_pulse("well")
-    worker.send_pulse("away", state="offline", reason="no_route: nothing answers")
+    worker.send_pulse(
+        "away",
+        state="offline",
+        reason="rtsp://cam/…: no route",
+        trouble="no_route",
+        disk={"free_bytes": 0, "total_bytes": 8, "full": True},
+    )
     with open_screen() as view:
         view.open("#/health")
         view.log_in("viewer")
         rows = view.page.get_by_role("region", name="Cameras").locator("tbody tr")
         expect(rows).to_have_count(2)
-        expect(rows.first).to_contain_text("no_route: nothing answers")
+        expect(rows.first).to_contain_text("The network does not lead there")
+        expect(rows.first).to_contain_text("no route")
         expect(view.page.get_by_role("region", name="Workers")).to_contain_text("Well")
+        expect(view.page.get_by_role("region", name="Workers")).to_contain_text("Full: no evidence")
         expect(view.page.locator("code")).to_have_text(re.compile(r"^[0-9a-f]{64}$"))
 
 

@@ -132,6 +132,7 @@ def test_nothing_runs_off_the_screen(open_screen, worker):
             for place, part in (
                 ("#/live", ".tile"),
                 ("#/review", ".alert-row"),
+                ("#/cameras", ".camera-row"),
                 (f"#/alerts/{alert_id}", ".facts"),
             ):
                 view.open(place)

@@ -157,6 +157,15 @@ def test_new_ids_in_the_same_places_are_the_same_people() -> None:
     )
 
 
+def test_new_ids_and_a_part_that_goes_at_once_leave_the_key() -> None:
+    """Half of a group that stands where it stood keeps the key, though all ids are new and the others are away."""
+    grouper = Grouper()
+    before = run(grouper, row_of(8, x=300, apart=60), 0, 2)
+    people = [replace(p, x=p.x + (500 if p.id > 25 else 0)) for p in row_of(8, first_id=21, x=300, apart=60)]
+    after = run(grouper, people, 2, 1)
+    assert (len(after), after[0].key, len(after[0].track_ids)) == (2, before[0].key, 5)
+
+
 def test_other_people_elsewhere_are_another_group() -> None:
     """A group that vanished gives its key to nobody at another place."""
     grouper = Grouper()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 import numpy as np
@@ -11,8 +12,10 @@ from support.handing import IDS, MEET, Thing, box_at, handed, kept, skeletons, v
 from detector.episodes import Episodes
 from detector.errors import ConfigError
 from detector.rules.handoff import Handoff, HandoffParams
-from detector.types import F32, Alert, Finding, Kind, Phase, Severity
+from detector.types import F32, Alert, Finding, Kind, Phase, Severity, Things
 from detector.zones import Zone
+
+_CORNERS = ((-0.1, -0.1), (0.1, -0.1), (0.1, 0.1), (-0.1, 0.1))
 
 
 def found(rule: Handoff, thing: Thing | None = None, **how: object) -> list[tuple[float, Finding]]:
@@ -110,6 +113,60 @@ def test_a_handoff_outside_the_zone_is_not_told() -> None:
     assert found(Handoff(zone=zone), handed) == []
 
 
+def test_over_a_counter_nothing_is_told() -> None:
+    """Hands that meet over a counter pass things all day: counted, not told; elsewhere they are."""
+    at = MEET / np.array([640, 480], np.float32)
+    counter = Zone("till", tuple((float(at[0]) + dx, float(at[1]) + dy) for dx, dy in _CORNERS))
+    rule = Handoff(HandoffParams(counters=(counter,)))
+    assert found(rule, handed) == []
+    assert rule.counts.n_counter == 1
+    assert rule.params["counters"] == "till"
+    assert Handoff().params["counters"] == ""
+    away = Zone("desk", tuple((x / 10, y / 10) for x, y in ((1, 1), (2, 1), (2, 2))))
+    assert len(found(Handoff(HandoffParams(counters=(away,))), handed)) == 1
+
+
+def test_a_carried_thing_that_has_another_owner_is_evidence() -> None:
+    """A bag seen in no hand, carried by the one and then by the other, changed hands; one that stays did not."""
+    for end, wanted in ((IDS[1], ["A"]), (IDS[0], [])):
+        rule, told = Handoff(), []
+        for view in views():
+            t = view.obs.stamp.t
+            bag = Things(
+                np.array([7]), np.array([int(Kind.BACKPACK)]), np.array([[0, 0, 1, 1]], np.float32),
+                np.array([IDS[0] if t < 2.6 else end]), np.zeros(1), np.array([t]),
+            )  # fmt: skip
+            told += rule.step(replace(view, obs=replace(view.obs, things=bag)))
+        assert [finding.facts["evidence"] for finding in told] == wanted
+        assert all(finding.facts["object"] == "backpack" for finding in told)
+
+
+def test_a_pair_whose_tracks_change_is_told_once() -> None:
+    """A new track id in the place of a lost one is the same pair: no second alert within `repeat_s`."""
+    rule = Handoff()
+    episodes = Episodes(UUID(int=1), "cam", [rule])
+    told = []
+    for view in views(handed):
+        told += episodes.step(view.obs.stamp, [rule.step(view)])
+    for late in views(handed):
+        at = replace(late.obs.stamp, t=late.obs.stamp.t + 5, index=late.obs.stamp.index + 50)
+        tracks = replace(late.obs.tracks, ids=np.array([IDS[0], 12]), seen_t=late.obs.tracks.seen_t + 5)
+        (sight,) = late.pairs
+        sight = replace(sight, pair=replace(sight.pair, track_ids=(IDS[0], 12)))
+        obs = replace(late.obs, stamp=at, tracks=tracks)
+        told += episodes.step(at, [rule.step(replace(late, obs=obs, pairs=(sight,)))])
+    assert [alert.phase for alert in told] == [Phase.OPENED]
+
+
+def test_what_else_it_may_have_been_is_plotted() -> None:
+    """The strongest other activities that the network held possible stand beside the exchange, with who held the thing."""
+    (((_, finding)),) = found(Handoff(), handed, exchange=0.7)
+    curves = {series.name: series for series in finding.series}
+    assert list(curves) == ["wrists_al", "exchange", "handshake", "in_hand_of"]
+    assert curves["handshake"].threshold is None
+    assert (curves["in_hand_of"].v[0], curves["in_hand_of"].v[-1]) == (1, 2)
+
+
 def test_other_rates_give_the_same() -> None:
     """At 6 and at 25 pictures a second the same hand-off is found."""
     for rate_hz in (6, 25):
@@ -132,7 +189,7 @@ def test_one_alert_with_its_reasons() -> None:
     opened, closed = alerts(handed, 5)
     assert (opened.phase, closed.phase) == (Phase.OPENED, Phase.CLOSED)
     assert opened.facts["object"] == "cup"
-    assert [series.name for series in opened.series] == ["wrists_al", "exchange"]
+    assert [series.name for series in opened.series] == ["wrists_al", "exchange", "in_hand_of"]
     assert len(opened.series[0].t) > 20
     assert "A cup went from one person's hand to the other's in view" in opened.reason
     assert opened.track_ids == IDS

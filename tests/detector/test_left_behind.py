@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from support.people import Person, observation
 from support.rules import RATES, Z, opened, watch
 
+from detector.carried import Carried
 from detector.episodes import Episodes
 from detector.errors import ConfigError
 from detector.rules.base import View
@@ -34,9 +35,10 @@ def play(
     *,
     params: LeftBehindParams = QUICK,
     fps: float = 5.0,
+    gain: float = 1.0,
 ) -> list[Alert]:
     """Let people and bags act before the rule in HALL; give all alerts."""
-    rule = LeftBehind(params, HALL)
+    rule, carried = LeftBehind(params, HALL), Carried()
     episodes = Episodes(UUID(int=1), "cam", [rule])
     alerts: list[Alert] = []
     for k in range(round(until_s * fps)):
@@ -44,7 +46,8 @@ def play(
         boxes = np.array([(x - 20, y - 40, x + 20, y) for x, y, _ in bags], np.float32).reshape(-1, 4)
         kinds = np.array([kind for _, _, kind in bags], np.int64)
         objects = Detections(boxes, np.full(len(bags), 0.6, np.float32), kinds)
-        obs = replace(observation(k / fps, people), objects=objects)
+        obs = observation(k / fps, people, gain=gain)
+        obs = replace(obs, objects=objects, things=carried.step(obs.stamp, objects, obs.tracks))
         alerts += episodes.step(obs.stamp, [rule.step(View(obs, {}))])
     return alerts + episodes.end("source ended")
 
@@ -59,7 +62,12 @@ def test_a_bag_alone_is_told_with_numbers_and_reason() -> None:
     assert alerts[0].reason == (
         "A backpack has lain in 'hall' for 10 s (at least 10 s) with nobody within 1.5 body heights"
     )
-    assert alerts[0].facts == {"object": "backpack", "dwell_s": 10.0, "seen_score": 0.6}
+    assert alerts[0].facts == {
+        "object": "backpack",
+        "owner_seen": False,
+        "dwell_s": 10.0,
+        "seen_score": 0.6,
+    }
     assert (alerts[0].track_ids, alerts[0].box) == ((), (620.0, 460.0, 660.0, 500.0))
     assert alerts[1].facts["end_reason"] == "taken or fetched"
 
@@ -83,6 +91,71 @@ def test_a_passer_by_does_not_start_the_time_anew() -> None:
 
     assert [a.t for a in passing(1.6)] == [10.0]
     assert [a.t for a in passing(3.0)] == [18.0]
+
+
+def brought(t: float, *, stays_s: float = 6.0, id: int = 1) -> tuple[Person, Bag]:
+    """Somebody walks in with a backpack, puts it down at 640 px at 5 s, stays beside it, and walks off."""
+    on_the_way = t < 5
+    x = 340 + 60 * t if on_the_way else 640 + 80 * max(0.0, t - 5 - stays_s)
+    speed = 60.0 if on_the_way else 80.0 if t > 5 + stays_s else 0.0
+    return Person(id, x, 500, vx=speed), (x - 10 if on_the_way else 640.0, 480.0, Kind.BACKPACK)
+
+
+def crowd_at_the_bag(t: float) -> list[Person]:
+    """A stream of people who pass the place within half a body height, one every second."""
+    return [Person(100 + n, 440 + 100 * (t - n), 545, vx=100) for n in range(max(0, int(t) - 4), int(t) + 1)]
+
+
+def test_people_who_pass_do_not_hide_that_its_owner_left() -> None:
+    """Where people pass within reach all the time, a bag whose owner was seen is told; one of nobody known is not."""
+
+    def owned(t: float) -> tuple[list[Person], list[Bag]]:
+        owner, bag = brought(t)
+        return [owner, *crowd_at_the_bag(t)], [bag]
+
+    alert, *more = opened(play(owned, 40))
+    assert not more
+    assert (
+        22 < alert.t < 26
+    )  # the owner away by 1.5 body heights at about 12.9 s, who passed by then 2.5 s later
+    assert (alert.facts["owner_seen"], alert.track_ids) == (True, (1,))
+    assert alert.reason.endswith("with its owner not within 1.5 body heights")
+    assert play(lambda t: (crowd_at_the_bag(t), [BAG]), 40) == []
+
+
+def test_an_owner_who_stands_by_is_with_it_whatever_the_ids_do() -> None:
+    """An owner who waits a step away, and whose track breaks and is named anew twice, has not left it."""
+
+    def script(t: float) -> tuple[list[Person], list[Bag]]:
+        name = 1 + int(t > 15) + int(t > 25)
+        owner, bag = brought(t, stays_s=100, id=name)
+        if t > 6:
+            owner = replace(owner, x=640 + min(70.0, 40 * (t - 6)))
+        return [] if 15 < t < 16.5 or 25 < t < 27 else [owner], [bag]
+
+    assert play(script, 60) == []
+
+
+def test_company_stays_with_it_and_who_takes_it_over_too() -> None:
+    """A companion who was there when the owner went, and somebody who sits down with it, attend it until they go."""
+
+    def companion(t: float) -> tuple[list[Person], list[Bag]]:
+        owner, bag = brought(t)
+        friend = Person(2, 700 if t < 30 else 700 + 80 * (t - 30), 500, vx=0 if t < 30 else 80)
+        return [owner, friend], [bag]
+
+    def heir(t: float) -> tuple[list[Person], list[Bag]]:
+        owner, bag = brought(t)
+        return [owner, *([Person(2, 640, 505)] if 16 <= t < 40 else [])], [bag]
+
+    assert [round(a.t) for a in opened(play(companion, 60))] == [41]
+    assert [round(a.t) for a in opened(play(heir, 70))] == [50]
+
+
+def test_what_somebody_wears_is_with_them() -> None:
+    """A backpack on somebody who stands still is never told, though it hangs far above their feet."""
+    person = Person(1, 640, 600)
+    assert play(lambda t: ([person], [(630.0, 560.0, Kind.BACKPACK)]), 40, gain=4.0) == []
 
 
 def test_outside_the_zone_and_other_things_are_none() -> None:

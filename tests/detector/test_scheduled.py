@@ -74,3 +74,12 @@ def test_a_reset_reaches_the_rule() -> None:
 
     Scheduled(Told(), Terms(), LONDON).reset()
     assert seen == ["reset"]
+
+
+def test_a_silent_rule_tells_that_it_is_silent() -> None:
+    """The same alerts at the same times; `shadow` stands among their parameters."""
+    terms = Terms(shadow=True)
+    assert told(terms, 20) == told(Terms(), 20)
+    rule = Scheduled(Forbidden(ForbiddenParams(hold_s=10, gap_s=5, close_s=20)), terms, LONDON)
+    assert play(rule, one, 20, fps=1)[0].params["shadow"] is True
+    assert "shadow" not in Terms().told()

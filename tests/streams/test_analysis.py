@@ -19,6 +19,7 @@ from support.people import detections, row_of
 from support.site import camera
 
 from api.schemas import AlertIn, CameraState, MediaKind, OverlayDoc
+from detector.pairs import PairSight
 from detector.types import Detections, Phase, Severity, Stamp
 from streams.analysis import Analysis, Desk, Run, keep_s
 from streams.config import parse_site
@@ -317,10 +318,12 @@ class Watched:
         desk = replace(desk, now=lambda: START + timedelta(seconds=self.s - 100), monotonic=lambda: self.s)
         self.analysis = Analysis(site_camera, RUN, desk, lambda: CameraHealth("yard", self.state))
 
-    def pictures(self, seconds, shade=None):
-        for _ in range(round(seconds * 5)):
+    def pictures(self, seconds, shade=None, every=1):
+        """Five times a second a look at the camera; at every so many of them a picture."""
+        for n in range(round(seconds * 5)):
             t = round(self.s - 100, 1)
-            self.analysis.step(frame(t, shade=int(t * 5) % 200 if shade is None else shade), NOBODY)
+            if n % every == 0:
+                self.analysis.step(frame(t, shade=int(t * 5) % 200 if shade is None else shade), NOBODY)
             self.analysis.watch()
             self.s += 0.2
 
@@ -389,6 +392,37 @@ def test_a_dark_picture_is_told_and_stays_told_over_a_lost_stream(site_camera, d
     assert (closed.alert_id, closed.facts["end_reason"]) == (opened.alert_id, "service stopped")
 
 
+@pytest.mark.parametrize("every_s", [4, 8])
+def test_a_camera_that_is_judged_seldom_is_told_blind_too(site_camera, desk, outbox, every_s):
+    """With a picture in some seconds, longer apart than an incident may pause: dark is told, and when it is over."""
+    it = Watched(replace(site_camera, analyse_fps=1 / every_s), desk)
+    it.pictures(40, shade=3, every=5 * every_s)
+    [opened] = alerts(rows(outbox))
+    assert (opened.facts["kind"], opened.phase) == ("dark", Phase.OPENED)
+    it.pictures(40, every=5 * every_s)
+    [closed] = alerts(rows(outbox))
+    assert (closed.alert_id, closed.facts["end_reason"]) == (opened.alert_id, "view as usual")
+
+
+def test_a_picture_that_stands_still_is_frozen_until_it_moves(site_camera, desk):
+    """Told beside the alert, so that the camera's own state can say it."""
+    it = Watched(site_camera, desk)
+    it.pictures(50, shade=90)
+    assert not it.analysis.frozen
+    it.pictures(20, shade=90)
+    assert it.analysis.frozen
+    it.pictures(3)
+    assert not it.analysis.frozen
+
+
+def test_what_was_seen_before_a_loss_is_not_told_of_what_comes_after(site_camera, desk, outbox):
+    """Dark for less than the hold time, then gone: only the loss is told."""
+    it = Watched(site_camera, desk)
+    it.pictures(5, shade=3)
+    it.silence(25, CameraState.OFFLINE)
+    assert [alert.facts["kind"] for alert in alerts(rows(outbox))] == ["offline"]
+
+
 def test_what_a_view_taught_is_kept_when_the_camera_goes(site_camera, desk, tmp_path):
     """A camera that is interrupted has stored what it learned; a new analysis of it begins with that."""
     keeping = replace(desk, learned=tmp_path / "learned")
@@ -405,3 +439,23 @@ def test_what_a_view_taught_is_kept_when_the_camera_goes(site_camera, desk, tmp_
     again = Analysis(site_camera, RUN, keeping, online)
     again.step(frame(0.0), NOBODY)
     assert again._scene.learned().samples == pytest.approx(np.array(stored.samples), abs=0.1)
+
+
+@pytest.mark.parametrize(("body_px", "asked", "n_small"), [(180.0, True, 0), (60.0, False, 8)])
+def test_more_pictures_are_asked_only_of_people_who_can_be_judged(tmp_path, desk, body_px, asked, n_small):
+    """Two people in reach are a pair and are counted; the camera is asked for a burst unless they are too small."""
+    rule = {"rule": "handoff", "severity": "high"}
+    content = {"cameras": [camera("yard", tmp_path / "x.mp4", rules=[rule])]}
+    wishes = []
+    watching = Analysis(
+        parse_site(content, tmp_path).cameras[0], RUN, replace(desk, burst=wishes.append), online
+    )
+    for n in range(12):
+        picture = frame(n / 10)
+        watched = watching.track(picture, detections(row_of(2, apart=0.5 * body_px), body_px=body_px))
+        bare = [PairSight(pair, np.zeros((2, 17, 3), np.float32)) for pair in watched.proposed.pairs]
+        watching.judge(picture, watched, bare)
+    assert watching.counts.n_pairs == 1
+    assert bool(wishes) is asked
+    (told,) = watching.counts.handoffs
+    assert told.n_too_small == n_small

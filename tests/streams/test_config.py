@@ -203,6 +203,15 @@ def test_defaults_need_only_a_camera() -> None:
         ),
         ({"rules": [{"rule": "gathering", "zone": ["grass"]}]}, ["cameras[0].rules[0].zone: no such zone"]),
         (
+            {"rules": [{"rule": "handoff", "counters": ["till"]}]},
+            ["cameras[0].rules[0]: counters.zone: no such zone", "wanted grass"],
+        ),
+        (
+            {"rules": [{"rule": "gathering", "counters": ["grass"]}]},
+            ["cameras[0].rules[0].counters: unknown key"],
+        ),
+        ({"rules": [{"rule": "handoff", "counters": "grass"}]}, ["counters: not a list of zones"]),
+        (
             {"rules": [{"rule": "gathering", "min_peple": 3}]},
             ["cameras[0].rules[0].min_peple: unknown key", "Did you mean 'min_people'?"],
         ),

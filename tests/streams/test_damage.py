@@ -50,6 +50,17 @@ def test_a_stream_without_keyframes_is_believed_after_a_while() -> None:
     assert trusted(damage, HEALED_S + 0.1)
 
 
+def test_a_stream_whose_keyframes_are_far_apart_is_not_believed_before_the_next() -> None:
+    """Twenty seconds apart: what is built on a loss is not believed after ten (ING-12); in the next epoch neither."""
+    damage = Damage()
+    assert trusted(damage, 0.0, keyframe=True)
+    assert trusted(damage, 20.0, keyframe=True)
+    for one in (damage, Damage(damage.keyframes_s)):
+        one.at(21.0)
+        assert [trusted(one, t) for t in (22.0, 31.5, 39.0)] == [False] * 3
+        assert trusted(one, 40.0, keyframe=True)
+
+
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=60))
 def test_between_damage_and_keyframe_nothing_is_believed(steps: list[tuple[bool, bool]]) -> None:
     """Compared with the plain state machine, for any row of keyframes and corrupt pictures within the while."""

@@ -16,6 +16,7 @@ from PIL import Image
 
 from api.schemas import MediaKind, OverlayDoc
 from detector.errors import StorageError
+from detector.pairs import Pair, PairSight
 from detector.types import Stamp, Tracks
 from streams.evidence import Folder, OverlayHistory, tile
 from streams.frame import Frame
@@ -100,6 +101,26 @@ def test_an_overlay_has_the_boxes_of_its_seconds(tmp_path):
     assert doc.frames[0].boxes == [(1, 50.0, 1.0, 20.0, 30.0), (2, 5.0, 6.0, 7.8, 8.0)]
     assert OverlayDoc.model_validate_json(doc.model_dump_json()) == doc
     assert (doc.width, doc.height) == (640, 480)
+
+
+def test_skeletons_of_close_pairs_go_with_the_boxes():
+    """Each person of a pair once, 17 joints with their confidence; nobody of whom no joint was seen."""
+    history, seen = OverlayHistory(120.0), np.full((17, 3), 0.9, np.float32)
+    seen[:, 0] = np.arange(17) + 0.123
+    hidden = np.zeros((17, 3), np.float32)
+    sights = [
+        PairSight(Pair(ids, (0, 1), 0.5, 160.0, 0.0), np.stack([seen, other]))
+        for ids, other in (((1, 2), seen), ((1, 3), hidden))
+    ]
+    history.add(stamp(1.0), tracks((1, 2, 3, 4)), sights)
+    history.add(stamp(2.0), tracks((1, 2, 3, 4)))
+    doc = history.doc(0, 0.0, 9.0)
+    told = doc.frames[0].skeletons
+    assert [track_id for track_id, _ in told] == [1, 2]
+    assert told[0][1][:6] == [0.12, 0.9, 0.9, 1.12, 0.9, 0.9]
+    assert [len(flat) for _, flat in told] == [51, 51]
+    assert doc.frames[1].skeletons == []
+    assert OverlayDoc.model_validate_json(doc.model_dump_json()) == doc
 
 
 def test_boxes_are_within_the_picture():

@@ -134,6 +134,18 @@ def test_a_waiting_put_ends_with_its_stop_or_the_board() -> None:
         assert board.closed == (end == "close")
 
 
+def test_an_offer_never_waits() -> None:
+    """Taken while there is room; refused when there is none, and by a closed pipe."""
+    pipe: Pipe[int] = Pipe(1)
+    assert pipe.offer(1)
+    assert pipe.full
+    assert not pipe.offer(2)
+    assert pipe.get(0) == 1
+    pipe.close()
+    assert not pipe.offer(3)
+    assert pipe.done
+
+
 def test_a_board_is_done_when_its_cameras_have_left_and_all_is_taken() -> None:
     """`done` needs both; `take` then returns at once."""
     board = board_of("a")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,13 +14,15 @@ from support.sink import TOKEN, Sink
 from support.site import camera
 
 from api.schemas import CameraState
+from detector.errors import Trouble
 from detector.types import Stamp
 from streams.analysis import Counts
 from streams.config import parse_site
 from streams.courier import open_client
+from streams.evidence import Folder, Room
 from streams.flow import Board
 from streams.frame import Frame
-from streams.health import Census, Pulse, Watched, describe
+from streams.health import Census, Parts, Pulse, Watched, describe
 from streams.outbox import Outbox
 from streams.reader import CameraHealth
 
@@ -33,7 +36,9 @@ class Still:
         self.health = CameraHealth(camera_id, CameraState.ONLINE, "", 640, 480, t=50.0, n_decoded=100)
         self.counts = Counts(n_analysed=40, n_people=3, covered_s=40.0)
         self.newest = None
+        self.frozen = False
         self.n_waiting = 2
+        self.warning = ""
 
     def show(self, index):
         video = av.VideoFrame.from_ndarray(np.zeros((480, 640, 3), np.uint8), format="rgb24")
@@ -74,9 +79,9 @@ def census(watched):
 @pytest.fixture
 def pulse(tmp_path, sink, census):
     outbox = Outbox(tmp_path / "o.db")
-    board = Board()
+    parts = Parts(census, Board(), outbox, Folder(tmp_path / "evidence"))
     with open_client(sink.url, TOKEN) as client:
-        yield Pulse("w1", client, census, board, outbox, lambda: AT + timedelta(seconds=1))
+        yield Pulse("w1", client, parts, lambda: AT + timedelta(seconds=1))
     outbox.close()
 
 
@@ -167,6 +172,54 @@ def test_what_the_site_file_has_wrong_is_told(sink, pulse, watched, census):
     }
 
 
+def test_the_word_for_the_trouble_is_told(sink, pulse, watched, census):
+    """Why a camera is offline, as a word beside the sentence; of one that is wrong in the site file too."""
+    watched["yard"].reader.health = CameraHealth(
+        "yard", CameraState.OFFLINE, "cam: the login was refused", trouble=Trouble.AUTH_FAILED
+    )
+    census.now = Census(watched, rejected={"roof": "cameras[2]: worse"})
+    pulse.beat()
+    told = {one["camera_id"]: (one["state"], one["trouble"]) for one in sink.beats[0]["cameras"]}
+    assert told == {
+        "yard": ("offline", "auth_failed"),
+        "gate": ("online", ""),
+        "roof": ("offline", "misconfigured"),
+    }
+
+
+def test_a_picture_that_stands_still_is_no_sight(sink, pulse, watched):
+    """Pictures come and are all the same: offline, frozen; once it moves, online."""
+    watched["yard"].analysis.frozen = True
+    pulse.beat()
+    watched["yard"].analysis.frozen = False
+    pulse.beat()
+    told = [
+        (one["state"], one["trouble"], one["reason"]) for beat in sink.beats for one in beat["cameras"][:1]
+    ]
+    assert told == [("offline", "frozen", "the picture stands still"), ("online", "", "")]
+
+
+def test_the_workers_disk_is_told(sink, pulse, monkeypatch):
+    """Free, size and whether evidence is still stored; a disk that does not answer is none."""
+    room = Room(free=900, total=1000, spare=100)
+    monkeypatch.setattr(Folder, "room", property(lambda _: room))
+    pulse.beat()
+    room = replace(room, free=99)
+    pulse.beat()
+    monkeypatch.undo()
+    monkeypatch.setattr("streams.evidence.shutil.disk_usage", broken_disk)
+    pulse.beat()
+    assert [beat["disk"] for beat in sink.beats] == [
+        {"free_bytes": 900, "total_bytes": 1000, "full": False},
+        {"free_bytes": 99, "total_bytes": 1000, "full": True},
+        None,
+    ]
+
+
+def broken_disk(_path):
+    raise OSError(5, "Input/output error")
+
+
 def test_a_removed_camera_is_told_until_it_is_heard(sink, pulse, watched, census):
     """Once the service has it, it is not repeated; after an outage it is told again."""
     census.now = Census({"yard": watched["yard"]}, removed=frozenset({"gate"}))
@@ -179,6 +232,38 @@ def test_a_removed_camera_is_told_until_it_is_heard(sink, pulse, watched, census
     assert not pulse.beat()
     pulse.beat()
     assert sink.beats[-1]["cameras"][-1]["state"] == "removed"
+
+
+def test_a_camera_on_its_way_out_is_stopping_then_removed(sink, pulse, watched, census):
+    """While it is being let go it is told as stopping, whatever its reader says yet; then once as removed."""
+    gone = frozenset({"gate"})
+    census.now = Census({"yard": watched["yard"]}, removed=gone, leaving={"gate": watched["gate"]})
+    assert pulse.beat()
+    census.now = Census({"yard": watched["yard"]}, removed=gone)
+    assert pulse.beat()
+    assert pulse.beat()
+    told = [[(one["camera_id"], one["state"]) for one in beat["cameras"]] for beat in sink.beats]
+    assert told == [
+        [("yard", "online"), ("gate", "stopping")],
+        [("yard", "online"), ("gate", "removed")],
+        [("yard", "online")],
+    ]
+
+
+def test_a_change_of_state_is_told_soon(sink, pulse, watched, monkeypatch):
+    """It does not wait for the next beat."""
+    monkeypatch.setattr("streams.health.BEAT_S", 3600.0)
+    stop = threading.Event()
+    thread = threading.Thread(target=pulse.run, args=(stop,))
+    thread.start()
+    assert sink.wait_for(lambda: len(sink.beats) == 1)
+    lost = CameraHealth("yard", CameraState.OFFLINE, "no data", 640, 480)
+    watched["yard"].reader.health = lost
+    pulse.note(lost)
+    found = sink.wait_for(lambda: sink.beats[-1]["cameras"][0]["state"] == "offline", 20)
+    stop.set()
+    thread.join(20)
+    assert found
 
 
 def test_the_last_state_is_told_at_the_end(sink, pulse, watched):

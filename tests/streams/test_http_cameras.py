@@ -18,9 +18,11 @@ from support.reading import live_camera, run, times
 
 from api.schemas import CameraState
 from detector.errors import SourceUnreachable, Trouble
+from streams.address import address_of
 from streams.config import Camera
-from streams.reader import Limits
-from streams.source import Clock, address_of, open_source
+from streams.feed import Clock
+from streams.link import Limits
+from streams.source import open_source
 
 LOGIN = ("u", "p@ss:w/rd#1?%")
 FPS = 10

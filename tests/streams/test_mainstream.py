@@ -13,12 +13,14 @@ from support.reading import LONG_S, live_camera
 
 from api.schemas import CameraState
 from benchmarks.rtsp import GstServer, missing
+from streams.address import address_of
 from streams.clips import write_clip
+from streams.feed import Clock
 from streams.flow import Board, Pipe, Stage
 from streams.mainstream import MainStream
 from streams.reader import Outside, Reader
 from streams.recorder import ClipRequest, Cut, PacketRing, Recorder
-from streams.source import Clock, address_of, open_source
+from streams.source import open_source
 
 WHY_NOT = missing()
 needs_gst = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)

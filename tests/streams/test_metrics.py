@@ -14,10 +14,12 @@ from support.site import camera
 
 from api.schemas import CameraState
 from detector.errors import ConfigError
+from detector.rules.handoff import HandoffCounts
 from streams.analysis import Counts
 from streams.config import parse_site
+from streams.evidence import Folder
 from streams.flow import Board, Pipe
-from streams.health import Census, Watched
+from streams.health import Census, Parts, Watched
 from streams.metrics import WorkerCollector, open_page
 from streams.outbox import Outbox
 from streams.reader import CameraHealth
@@ -31,7 +33,11 @@ class Still:
             camera_id, CameraState.ONLINE, "", 640, 480, t=50.0, n_decoded=100, n_corrupt=2,
             n_decode_errors=3, n_connects=n + 1, arrived_s=time.monotonic() - 5.0,
         )  # fmt: skip
-        self.counts = Counts(n_analysed=40, n_people=3, covered_s=1e9)
+        self.counts = Counts(
+            n_analysed=40, n_people=3, covered_s=1e9, n_pairs=2, n_pairs_left_out=6,
+            handoffs=[HandoffCounts(8, 1, 5, 0, 2), HandoffCounts(n_too_small=1)],
+        )  # fmt: skip
+        self.warning, self.frozen = "", False
         self.n_waiting = 7
 
 
@@ -58,7 +64,8 @@ class Rig:
     def __init__(self, folder, page):
         self.census = Census(many(folder, 2))
         self.board, self.cuts, self.outbox = Board(), Pipe(5), Outbox(folder / "o.db")
-        page.registry.register(WorkerCollector(lambda: self.census, self.board, self.outbox, self.cuts))
+        parts = Parts(lambda: self.census, self.board, self.outbox, Folder(folder / "evidence"))
+        page.registry.register(WorkerCollector(parts, self.cuts))
         self.url = f"http://127.0.0.1:{page.port}"
         self.stop = threading.Event()
         self.thread = threading.Thread(target=page.run, args=(self.stop,))
@@ -90,14 +97,18 @@ def test_a_scrape_tells_what_the_parts_know(rig):
         "frames_decoded_total": 100, "frames_analysed_total": 40, "frames_dropped_total": 0,
         "frames_corrupt_total": 2, "decode_errors_total": 3, "reconnects_total": 4,
         "coverage": 1.0, "people": 3, "clips_waiting": 7,
+        "pairs": 2, "pairs_refused_total": 6, "pairs_too_small_total": 9, "pairs_unsure_total": 1,
+        "touches_total": 5, "touches_possible_total": 2,
     }  # fmt: skip
     states = {
         key[2]: value for key, value in found.items() if key[0] == "watchpost_camera_state" and key[1] == "c1"
     }
-    assert states == {"starting": 0, "online": 1, "offline": 0, "ended": 0}
+    assert states == {"starting": 0, "online": 1, "offline": 0, "stopping": 0, "ended": 0}
     assert found["watchpost_outbox_waiting",] == 1
     assert found["watchpost_outbox_refused",] == 0
     assert found["watchpost_clips_to_write",] == 1
+    assert 0 < found["watchpost_disk_free_bytes",] < found["watchpost_disk_total_bytes",]
+    assert found["watchpost_disk_full",] in (0, 1)
     assert found["process_resident_memory_bytes",] > 1e6
 
 
@@ -107,7 +118,7 @@ def test_series_are_bounded_by_the_cameras_there_are(rig, tmp_path):
     rig.census = Census(many(tmp_path, 100))
     found, text = scrape(rig.url)
     labelled = {key for key in found if len(key) > 1}
-    assert len(labelled) <= 100 * 15
+    assert len(labelled) <= 100 * 25
     assert {key[0] for key in before} == {key[0] for key in found}
     assert "s3cret" not in text
     assert "secret-path" not in text
@@ -132,6 +143,14 @@ def test_an_outbox_that_cannot_be_read_hides_nothing_else(rig):
     found, _ = scrape(rig.url)
     assert ("watchpost_outbox_waiting",) not in found
     assert found["watchpost_camera_frames_decoded_total", "c0"] == 100
+
+
+def test_a_frozen_camera_is_not_online(rig):
+    """What people are told is what Prometheus is told."""
+    rig.census.watched["c0"].analysis.frozen = True
+    found, _ = scrape(rig.url)
+    assert found["watchpost_camera_state", "c0", "online"] == 0
+    assert found["watchpost_camera_state", "c0", "offline"] == 1
 
 
 def test_a_client_that_says_nothing_keeps_nobody_waiting_for_long(rig, monkeypatch):

@@ -18,6 +18,7 @@ from detector.rules.gathering import Gathering
 from detector.rules.handoff import Handoff
 from detector.scene import Scene, Watched
 from detector.types import F32, Detections, Stamp
+from models.handoff.features import CLASSES
 from models.handoff.network import ActivityNetwork
 from models.pose import People, Window
 from streams.frame import Frame
@@ -86,8 +87,8 @@ def test_pairs_of_all_cameras_go_in_one_call() -> None:
     sight = told[0][0]
     assert sight.skeletons[0, :, :2] == pytest.approx(PERSON + LEFT)
     assert sight.skeletons[1, :, :2] == pytest.approx(PERSON + RIGHT)
-    assert sight.exchange is not None
-    assert 0 <= sight.exchange <= 1
+    assert set(sight.activities) == set(CLASSES)
+    assert sum(sight.activities.values()) == pytest.approx(1.0, abs=1e-3)
 
 
 def test_nothing_is_loaded_while_nobody_is_near() -> None:

@@ -14,8 +14,8 @@ from support.footage import noise, write_audio, write_raw, write_ts, write_video
 from benchmarks.report import ROOT
 from benchmarks.rtsp import GstServer, missing, silent_camera
 from streams import source as source_module
+from streams.address import address_of
 from streams.probe import Finding, Mark, probe
-from streams.source import address_of
 
 WHY_NOT = missing()
 needs_gst = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
@@ -19,9 +20,12 @@ from support.reading import NOON, FakeTime, Run, Sink, camera, live_camera, run,
 from api.schemas import CameraState
 from benchmarks.rtsp import GstServer, faketime_library, missing, silent_camera
 from detector.errors import SourceUnreachable, SourceUnreadable, Trouble
+from streams.address import Address, address_of
 from streams.config import Camera
-from streams.reader import STOPPED, Limits, Outside
-from streams.source import Address, Clock, Source, VideoPacket, address_of, open_source
+from streams.feed import Clock, Feed
+from streams.link import Limits
+from streams.reader import STOPPED, Outside
+from streams.source import Source, VideoPacket, open_source
 
 WHY_NOT = missing()
 needs_gst = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
@@ -101,7 +105,7 @@ def test_a_loop_goes_on_in_time_as_a_new_epoch(tmp_path: Path) -> None:
     running.stop()
     assert times(running.stamps[:12]) == [round(i / 10, 3) for i in range(12)]
     assert [s.epoch for s in running.stamps[:12]] == [0] * 5 + [1] * 5 + [2] * 2
-    assert [h.state for h in running.states] == [CameraState.ONLINE, CameraState.ENDED]
+    assert [h.state for h in running.states] == [CameraState.ONLINE, CameraState.STOPPING, CameraState.ENDED]
     assert running.states[-1].reason == STOPPED
 
 
@@ -335,12 +339,18 @@ def test_failed_attempts_leave_nothing_behind() -> None:
         counts.append(held())
         return open_source(address)
 
-    running = run(live_camera("rtsp://127.0.0.1:9/s"), open_source=opener)  # nobody listens there
+    # Nobody listens there; a knock that says otherwise makes the waits short.
+    running = run(live_camera("rtsp://127.0.0.1:9/s"), open_source=opener, knock=lambda _: True)
     running.take_until(lambda: len(counts) >= 500)
     running.stop()
     assert "connection refused" in running.states[0].reason
     assert_level(counts, 50)
-    assert [(h.state, h.trouble) for h in running.states] == [(CameraState.OFFLINE, Trouble.REFUSED)], "once"
+    assert [(h.state, h.trouble) for h in running.states] == [
+        (CameraState.OFFLINE, Trouble.REFUSED),  # said once
+        (CameraState.STOPPING, Trouble.REFUSED),
+        (CameraState.ENDED, Trouble.NONE),
+    ]
+    assert "stopped; before that" in running.states[-1].reason
 
 
 def test_connections_that_open_and_break_leave_nothing_behind(tmp_path: Path) -> None:
@@ -357,6 +367,29 @@ def test_connections_that_open_and_break_leave_nothing_behind(tmp_path: Path) ->
     running.stop()
     assert {h.trouble for h in running.states if h.state is CameraState.OFFLINE} == {Trouble.LOST}
     assert_level(counts, 10)
+
+
+def test_a_lost_connection_is_freed_at_once(tmp_path: Path) -> None:
+    """Its packets and decoder do not wait for the garbage collector, which seldom comes (ING-11)."""
+    film, opened = write_video(tmp_path / "a.mp4", n=5), list[int]()
+
+    def opener(address: Address) -> Source:
+        opened.append(len(opened))
+        source = open_source(Address(str(film), str(film), False))
+        source.address = address
+        return source
+
+    running = run(live_camera("rtsp://cam/s"), open_source=opener)
+    running.take_until(lambda: len(opened) >= 5)
+    gc.collect()
+    gc.disable()
+    try:
+        running.take_until(lambda: len(opened) >= 30)
+        running.stop()
+        left = [type(one).__name__ for one in gc.get_objects() if isinstance(one, Feed | Source)]
+    finally:
+        gc.enable()
+    assert len(left) <= 4, left
 
 
 def test_a_refused_login_is_asked_again_only_after_minutes() -> None:
@@ -389,7 +422,7 @@ def test_a_stop_while_opening_is_quick() -> None:
         running = run(live_camera(url), clock=Clock())
         running.take_until(lambda: bool(requests))
         assert running.stop() < 2.0
-        assert [h.state for h in running.states] == [CameraState.ENDED]
+        assert [h.state for h in running.states] == [CameraState.STOPPING, CameraState.ENDED]
 
 
 # ---------------------------------------------------------------- a real camera

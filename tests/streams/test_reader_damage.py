@@ -12,7 +12,8 @@ import pytest
 from support.footage import noise, write_ts, write_video
 from support.reading import Run, camera, run, times
 
-from streams.source import Address, Source, open_source
+from streams.address import Address
+from streams.source import Source, open_source
 
 FPS, GOP, N = 10, 10, 60
 
@@ -22,6 +23,17 @@ def luma(path: Path) -> dict[int, np.ndarray]:
     with av.open(str(path)) as source:
         frames = [frame.to_ndarray(format="gray").astype(int) for frame in source.decode(video=0)]
     return dict(enumerate(frames))
+
+
+def without(source: Path, path: Path, lost: Collection[int]) -> Path:
+    """The same stream in another container, without some of its packets."""
+    with av.open(str(source)) as model, av.open(str(path), "w") as out:
+        stream = out.add_stream_from_template(model.streams.video[0])
+        for i, packet in enumerate(model.demux(video=0)):
+            if packet.dts is not None and i not in lost:
+                packet.stream = stream
+                out.mux(packet)
+    return path
 
 
 def wrong_ones(done: Run, whole: Path) -> list[int]:
@@ -46,6 +58,19 @@ def test_no_picture_built_on_a_lost_one_is_shown(
     assert wrong_ones(done, whole) == []
     assert done.stamps[-1].t - done.stamps[-8].t == pytest.approx(0.7, abs=0.01), "the last group is whole"
     assert len(done.stamps) == done.reader.health.n_decoded - done.reader.health.n_corrupt
+
+
+@pytest.mark.parametrize("b_frames", [0, 2])
+@pytest.mark.parametrize("lost", [[20], [23], [21, 22, 23], range(15), range(18, 32)])
+def test_no_hevc_picture_built_on_a_lost_one_is_shown(
+    tmp_path: Path, lost: Collection[int], b_frames: int
+) -> None:
+    """Of H.265 the decoder itself leaves out what misses a reference; this notices if it ever does not (ING-12)."""
+    whole = write_video(tmp_path / "a.mp4", n=N, fps=FPS, gop=GOP, codec="libx265", b_frames=b_frames)
+    done = run(camera(without(whole, tmp_path / "a.ts", lost))).finish()
+    assert wrong_ones(done, whole) == []
+    assert len(done.stamps) > N - len(lost) - 2 * GOP
+    assert done.stamps[-1].t - done.stamps[-8].t == pytest.approx(0.7, abs=0.01), "the last group is whole"
 
 
 @pytest.mark.parametrize("seed", range(4))

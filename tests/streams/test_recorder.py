@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import json
 import os
@@ -28,7 +29,7 @@ from streams.evidence import Folder
 from streams.flow import Board, Pipe
 from streams.outbox import Outbox, What
 from streams.reader import Reader
-from streams.recorder import ClipRequest, ClipWriter, Cut, PacketRing, Recorder
+from streams.recorder import ClipRequest, ClipWriter, Cut, PacketRing, Recorder, shortfall
 
 EPOCH_T = 100.0  # stream second of the first picture of a fed file
 
@@ -36,12 +37,12 @@ EPOCH_T = 100.0  # stream second of the first picture of a fed file
 class Rig:
     """A recorder that is fed from files, and what it has cut."""
 
-    def __init__(self, keep_s=60.0, max_bytes=10_000_000):
+    def __init__(self, keep_s=60.0, max_bytes=10_000_000, cuts=100, **more):
         self.requests = Pipe(100)
-        self.cuts = Pipe(100)
+        self.cuts = Pipe(cuts)
         self.ring = PacketRing(keep_s, max_bytes)
         self.abandon = threading.Event()
-        self.recorder = Recorder(self.ring, self.requests, self.cuts, self.abandon, "yard")
+        self.recorder = Recorder(self.ring, self.requests, self.cuts, self.abandon, "yard", **more)
         self.epoch = -1
 
     def ask(self, from_t, until_t, epoch=0):
@@ -279,6 +280,71 @@ def test_overlapping_requests_get_all_their_pictures(tmp_path):
     cuts = {cut.request: cut for cut in (rig.cut(), rig.cut())}
     assert numbers(clip_of(cuts[first], tmp_path)[0]) == list(range(10, 51))
     assert numbers(clip_of(cuts[second], tmp_path)[0]) == list(range(20, 61))
+
+
+def test_a_codec_that_is_let_go_is_freed_at_once(tmp_path):
+    """Nothing of a connection's codec waits for the garbage collector, which seldom comes (ING-11)."""
+    film = write_film(tmp_path / "in.mp4", 3)
+    gc.collect()
+    gc.disable()
+    try:
+        with av.open(str(film)) as source:
+            kept = [Codec(source.streams.video[0]) for _ in range(20)]
+            n_kept = n_outputs()
+            kept.clear()
+        assert (n_kept, n_outputs()) == (20, 0)
+    finally:
+        gc.enable()
+
+
+def n_outputs():
+    return sum(isinstance(one, av.container.OutputContainer) for one in gc.get_objects())
+
+
+def test_a_writer_that_is_behind_holds_up_no_reader(tmp_path):
+    """With no room for a cut the packets run on; the clip is cut when there is room, from what the ring has."""
+    rig = Rig(keep_s=6.0, cuts=1)
+    first, second = rig.ask(1.0, 3.0), rig.ask(1.0, 4.0)
+    film = write_film(tmp_path / "in.mp4", 100)
+    feeding = threading.Thread(target=rig.feed, args=(film,), kwargs={"keep_open": True}, daemon=True)
+    feeding.start()
+    feeding.join(20.0)
+    fed = not feeding.is_alive()
+    rig.abandon.set()
+    assert fed, "the reader waits for the writer"
+    assert rig.cut().request == first
+    rig.recorder.tick()
+    cut = rig.cut()
+    assert (cut.request, rig.recorder.n_waiting) == (second, 0)
+    _, span = clip_of(cut, tmp_path)
+    assert span.start_t == pytest.approx(EPOCH_T + 3.0), "six seconds before the end of ten"
+    assert (shortfall(second, span) or "").startswith("short pre-roll")
+
+
+def test_a_file_read_as_fast_as_it_goes_waits_for_the_writer(tmp_path):
+    """Its ring would run away from the clips; every cut is whole."""
+    rig = Rig(keep_s=6.0, cuts=1, patient=True)
+    rig.ask(1.0, 3.0), rig.ask(1.0, 4.0)
+    film = write_film(tmp_path / "in.mp4", 100)
+    feeding = threading.Thread(target=rig.feed, args=(film,), daemon=True)
+    feeding.start()
+    spans = [clip_of(rig.cuts.get(20.0), tmp_path)[1] for _ in range(2)]
+    feeding.join(20.0)
+    assert not feeding.is_alive()
+    assert [span.start_t for span in spans] == [pytest.approx(EPOCH_T + 1.0)] * 2
+
+
+def test_what_still_waits_at_the_end_is_cut_when_there_is_room(tmp_path):
+    """The camera is over and the writer behind: each clip is cut, then the serving ends."""
+    rig = Rig(cuts=1)
+    asked = [rig.ask(1.0, until_t) for until_t in (3.0, 4.0, 5.0)]
+    rig.feed(write_film(tmp_path / "in.mp4", 60))
+    rig.requests.close()
+    serving = threading.Thread(target=rig.recorder.serve, daemon=True)
+    serving.start()
+    assert [rig.cuts.get(20.0).request for _ in asked] == asked
+    serving.join(20.0)
+    assert not serving.is_alive()
 
 
 def test_the_end_of_a_stretch_cuts_what_waits(tmp_path):

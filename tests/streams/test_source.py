@@ -29,17 +29,9 @@ from detector.errors import (
 )
 from streams import hardware
 from streams import source as source_module
-from streams.source import (
-    Address,
-    Arrival,
-    Clock,
-    Feed,
-    Source,
-    Transport,
-    VideoPacket,
-    address_of,
-    open_source,
-)
+from streams.address import Address, Transport, address_of
+from streams.feed import Arrival, Clock, Feed
+from streams.source import Source, VideoPacket, open_source
 
 PASSWORD = "p@ss:w/rd#1?%"
 WHY_NOT = missing()

@@ -49,6 +49,9 @@ def write_video(
         stream.gop_size = gop
         if codec == "libx264":
             stream.options = {"preset": "ultrafast", "bf": str(b_frames), "x264-params": "scenecut=0"}
+        if codec == "libx265":
+            params = f"keyint={gop}:min-keyint={gop}:scenecut=0:open-gop=0:bframes={b_frames}:log-level=none"
+            stream.options = {"preset": "ultrafast", "x265-params": params}
         if rotation:
             stream.set_display_rotation(rotation)
         for i, t in enumerate(times):

@@ -92,4 +92,14 @@ def views(
         body = np.full(2, 165.0 * size, np.float32)
         obs = Observation(stamp, tracks, feet, body, np.ones(2, np.float32), objects=things)
         pair = Pair(IDS, (0, 1), 0.7, 165.0 * size, 0.0)
-        yield View(obs, {}, (PairSight(pair, people, exchange),))
+        yield View(
+            obs,
+            {},
+            (
+                PairSight(
+                    pair,
+                    people,
+                    {} if exchange is None else {"exchange": exchange, "handshake": 1 - exchange},
+                ),
+            ),
+        )

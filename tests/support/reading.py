@@ -15,11 +15,13 @@ import av
 
 from api.schemas import CameraState
 from detector.types import Stamp
+from streams.address import address_of
 from streams.config import Camera
+from streams.feed import Clock
 from streams.flow import Board, Stage
 from streams.frame import Frame
 from streams.reader import CameraHealth, Outside, Reader
-from streams.source import Clock, VideoPacket, address_of
+from streams.source import VideoPacket
 
 LONG_S = 20.0
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -82,8 +84,13 @@ class Run:
         self._changed = threading.Condition()
         self.reader = Reader(camera, self.board, self.sink, self._on_state, outside)
         self.died: list[BaseException] = []
-        self.stage = Stage("gate", self.reader.run, on_death=lambda _, error: self.died.append(error))
+        self.stage = Stage("gate", self._read, on_death=lambda _, error: self.died.append(error))
         self.stage.start()
+
+    def _read(self, stop: threading.Event) -> None:
+        self.reader.run(stop)
+        if stop.is_set():
+            self.reader.close()
 
     def _on_state(self, health: CameraHealth) -> None:
         with self._changed:

@@ -7,6 +7,8 @@ import { Feed } from "./feed.js";
 import { showHelp, useKeys } from "./keys.js";
 import { alertPage } from "./pages/alert.js";
 import { auditPage } from "./pages/audit.js";
+import { cameraPage } from "./pages/camera.js";
+import { camerasPage } from "./pages/cameras.js";
 import { casesPage } from "./pages/cases.js";
 import { healthPage } from "./pages/health.js";
 import { insightsPage } from "./pages/insights.js";
@@ -73,6 +75,7 @@ function open(me) {
     live: livePage,
     review: reviewPage,
     alerts: alertPage,
+    cameras: (ctx, route) => (route.parts[1] ? cameraPage : camerasPage)(ctx, route),
     insights: insightsPage,
     health: () => healthPage(),
     ...(mayAct ? { shift: shiftPage, cases: casesPage } : {}),
@@ -83,6 +86,7 @@ function open(me) {
     { keys: ["?"], label: "This page", run: showHelp },
     { keys: ["l"], label: "Live", run: () => void (location.hash = "#/live") },
     { keys: ["r"], label: "Review queue", run: () => void (location.hash = "#/review") },
+    { keys: ["w"], label: "Cameras", run: () => void (location.hash = "#/cameras") },
     ...(mayAct ? [{ keys: ["s"], label: "Shift: notes and hand-over", run: () => void (location.hash = "#/shift") }] : []),
     ...(me.role === "admin" ? [{ keys: ["g"], label: "Users", run: () => void (location.hash = "#/users") }, { keys: ["i"], label: "Audit", run: () => void (location.hash = "#/audit") }] : []),
   ]);

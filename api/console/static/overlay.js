@@ -16,17 +16,23 @@ function lastAtOrBefore(frames, t) {
   return low - 1;
 }
 
+/** The analysed pictures around stream second t that are near enough to say anything (else null), and how far t is from one to the other. */
+export function around(frames, t) {
+  const i = lastAtOrBefore(frames, t);
+  const before = i >= 0 && t - frames[i].t <= FAR_S ? frames[i] : null;
+  const after = i + 1 < frames.length && frames[i + 1].t - t <= FAR_S ? frames[i + 1] : null;
+  if (!before || !after) return [before, after, before ? 0 : 1];
+  return [before, after, (t - before.t) / (after.t - before.t)];
+}
+
 /**
  * The boxes at stream second t: Map track id -> [x0, y0, x1, y1] px. Between two analysed pictures a track in both is moved in a
  * straight line; a track in one of them is shown on its own half of the way.
  */
 export function boxesAt(frames, t) {
-  const i = lastAtOrBefore(frames, t);
-  const before = i >= 0 && t - frames[i].t <= FAR_S ? frames[i] : null;
-  const after = i + 1 < frames.length && frames[i + 1].t - t <= FAR_S ? frames[i + 1] : null;
+  const [before, after, share] = around(frames, t);
   if (!before && !after) return new Map();
   if (!before || !after) return new Map((before ?? after).boxes.map(([id, ...box]) => [id, box]));
-  const share = (t - before.t) / (after.t - before.t);
   const there = new Map(after.boxes.map(([id, ...box]) => [id, box]));
   const out = new Map();
   for (const [id, ...box] of before.boxes) {

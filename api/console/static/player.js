@@ -4,6 +4,7 @@
 import { clipUrl, snapshotUrl } from "./api.js";
 import { h, icon, put, svg } from "./dom.js";
 import { Boxes } from "./overlay.js";
+import { Skeletons, hasSkeletons } from "./skeletons.js";
 import { Transport } from "./transport.js";
 import { placeBox, surface, zoneLabel, zoneShape } from "./zones.js";
 
@@ -13,10 +14,12 @@ export class Player extends EventTarget {
   #stage = h("div", { class: "stage" });
   #picture = h("div", { class: "stage-picture" });
   #drawn = h("div", { class: "stage-drawn" });
+  #bodies = h("div", { class: "stage-drawn" });
   #zone = h("div", { class: "stage-zone" });
   #message = h("p", { class: "stage-message", role: "status", hidden: true });
   #video = null;
   #boxes = null;
+  #skeletons = null;
   #size = { width: 16, height: 9 };
   #startT = 0;
   #frameS = 0.1; // learnt from the pictures shown
@@ -32,9 +35,10 @@ export class Player extends EventTarget {
       seek: (v) => this.seek(v),
       speed: (rate) => this.#video && (this.#video.playbackRate = rate),
       boxes: (on) => this.#drawn.classList.toggle("off", !on),
+      skeletons: (on) => this.#bodies.classList.toggle("off", !on),
       zone: (on) => this.#zone.classList.toggle("off", !on),
     });
-    put(this.#stage, this.#picture, this.#zone, this.#drawn, this.#message);
+    put(this.#stage, this.#picture, this.#zone, this.#bodies, this.#drawn, this.#message);
     this.node = h("section", { class: "player", "aria-label": "Clip" }, this.#stage, this.#transport.node);
     this.#picture.addEventListener("click", () => this.toggle());
     this.#watchSize.observe(this.#stage);
@@ -50,6 +54,7 @@ export class Player extends EventTarget {
       { keys: ["-"], label: "Slower", run: () => this.#transport.faster(-1) },
       { keys: ["+", "="], label: "Faster", run: () => this.#transport.faster(1) },
       { keys: ["b"], label: "Boxes on or off", run: () => this.#transport.flip("boxes") },
+      { keys: ["k"], label: "Skeletons on or off", run: () => this.#transport.flip("skeletons") },
       { keys: ["z"], label: "Zone on or off", run: () => this.#transport.flip("zone") },
     ];
   }
@@ -72,7 +77,7 @@ export class Player extends EventTarget {
     put(this.#zone, shapes, zoneLabel(zone));
   }
 
-  /** Play the clip of an AlertDetail, boxes from its OverlayDoc (null: none). Blurred and clear are never taken for one another. */
+  /** Play the clip of an AlertDetail, boxes and skeletons from its OverlayDoc (null: none). Blurred and clear are never taken for one another. */
   showClip(detail, overlay, blurred) {
     const clip = detail.media.clip;
     this.#startT = clip.start_t ?? detail.started_t;
@@ -83,6 +88,9 @@ export class Player extends EventTarget {
     this.#boxes = overlay ? new Boxes(overlay, detail.track_ids) : null;
     put(this.#drawn, this.#boxes?.node);
     this.#transport.offer("boxes", Boolean(overlay));
+    this.#skeletons = overlay && hasSkeletons(overlay) ? new Skeletons(overlay, detail.track_ids) : null;
+    put(this.#bodies, this.#skeletons?.node);
+    this.#transport.offer("skeletons", Boolean(this.#skeletons));
     this.#transport.length(clip.duration_s ?? 0);
     this.#transport.marks([
       { v: detail.started_t - this.#startT, name: "started" },
@@ -97,9 +105,11 @@ export class Player extends EventTarget {
   /** Show the snapshot and words about the clip; the alert's box only while it is the one of the snapshot's moment. */
   showStill(detail, words, blurred) {
     this.#video = null;
-    this.#boxes = null;
+    this.#boxes = this.#skeletons = null;
     this.#transport.length(0);
     this.#transport.offer("boxes", false);
+    this.#transport.offer("skeletons", false);
+    put(this.#bodies);
     this.#tell(words);
     if (detail.media.snapshot?.state !== "ready") {
       put(this.#drawn);
@@ -142,6 +152,7 @@ export class Player extends EventTarget {
   #draw(v) {
     const t = this.#startT + v;
     this.#boxes?.draw(t);
+    this.#skeletons?.draw(t);
     this.#transport.now(v);
     this.node.dataset.t = t.toFixed(3);
     this.dispatchEvent(new CustomEvent("time", { detail: t }));
@@ -149,7 +160,9 @@ export class Player extends EventTarget {
 
   #scale() {
     const shown = this.#stage.clientWidth;
-    if (shown) this.#boxes?.scale(this.#size.width / shown);
+    if (!shown) return;
+    this.#boxes?.scale(this.#size.width / shown);
+    this.#skeletons?.scale(this.#size.width / shown);
   }
 
   #play() {

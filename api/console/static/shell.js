@@ -37,6 +37,7 @@ export function shell({ feed, me, logout }) {
     ["live", "#/live", "Live"],
     ["review", "#/review", "Review"],
     ...(me.role === "viewer" ? [] : [["shift", "#/shift", "Shift"], ["cases", "#/cases", "Cases"]]),
+    ["cameras", "#/cameras", "Cameras"],
     ["insights", "#/insights", "Insights"],
     ["health", "#/health", "Health"],
     ...(me.role === "admin" ? [["outbound", "#/outbound", "Outbound"], ["users", "#/users", "Users"], ["audit", "#/audit", "Audit"]] : []),

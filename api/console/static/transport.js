@@ -20,13 +20,13 @@ export class Transport {
   #switches = {};
   #length = 0;
 
-  /** `does`: {toggle, step, seek, speed, boxes, zone}. */
+  /** `does`: {toggle, step, seek, speed, boxes, skeletons, zone}. */
   constructor(does) {
     this.#does = does;
     this.#play = button("play", "Play", "space", does.toggle);
     this.#bar.addEventListener("input", () => does.seek(Number(this.#bar.value)));
     this.#speed.addEventListener("change", () => does.speed(Number(this.#speed.value)));
-    const switches = [this.#switch("boxes", "Boxes", "b"), this.#switch("zone", "Zone", "z")];
+    const switches = [this.#switch("boxes", "Boxes", "b"), this.#switch("skeletons", "Skeletons", "k"), this.#switch("zone", "Zone", "z")];
     const buttons = [button("back", "One picture back", ",", () => does.step(-1)), this.#play, button("forward", "One picture on", ".", () => does.step(1))];
     this.node = h("div", { class: "transport" }, h("div", { class: "scrub-line" }, this.#marks, this.#bar), h("div", { class: "transport-line" }, buttons, this.#time, this.#speed, h("span", { class: "spacer" }), switches));
     this.length(0);

@@ -52,7 +52,22 @@ export const AUDIT = {
   deletion: "Deletion",
   configuration: "Configuration",
 };
-export const CAMERA_STATE = { starting: "Starting", online: "Online", offline: "Offline", ended: "Ended", removed: "Removed" };
+export const CAMERA_STATE = { starting: "Starting", online: "Online", offline: "Offline", stopping: "Stopping", ended: "Ended", removed: "Removed" };
+
+// the word for what keeps a camera from being seen -> what it means, for people
+export const TROUBLE = {
+  no_route: "The network does not lead there",
+  refused: "Nothing answers at its address",
+  auth_failed: "It refuses the login",
+  not_found: "It has no stream at this address",
+  no_video: "No video in what it sends",
+  no_data: "Connected, but nothing comes",
+  lost: "It ended the connection",
+  frozen: "The picture stands still",
+  unreadable: "What it sends cannot be read",
+  misconfigured: "Its settings are wrong",
+  no_worker: "Its worker does not report",
+};
 
 const LABELS = {
   n_people: "People",
@@ -102,14 +117,49 @@ const LABELS = {
   direction: "Direction",
   line: "Line",
   object: "Thing",
+  evidence: "Evidence",
+  exchange_t: "Handed over at",
+  from_t: "Begins at",
+  to_t: "Ends at",
+  touch_s: "Hands together for",
+  nearest_al: "Hands nearest",
+  wrists_al: "Distance of the hands",
+  probability: "Held for a hand-over (0-1)",
+  exchange: "Held for a hand-over (0-1)",
+  handshake: "Held for a handshake (0-1)",
+  hug: "Held for a hug (0-1)",
+  high_five: "Held for a high five (0-1)",
+  push_or_punch: "Held for a push or punch (0-1)",
+  passing: "Held for passing by (0-1)",
+  in_hand_of: "In whose hand (1, 2; 0: lies there)",
+  decided_after_s: "Decided after",
+  giver: "Giver (track)",
+  taker: "Taker (track)",
+  min_probability: "Held for a hand-over from",
+  min_px: "People at least",
+  longest_s: "Hands together at most",
+  settle_s: "Decided from, after hands parted",
+  repeat_s: "Told again after",
+  counters: "Counters left out",
   reach_bh: "Nobody within",
   seen_score: "Seen with score",
+  owner_seen: "Its owner was seen",
   min_score: "Least score",
   active: "In force",
   raised: "More urgent",
+  shadow: "Runs silently",
+  min_probability: "Least probability",
+  min_px: "Smallest person",
+  longest_s: "Longest touch",
+  settle_s: "Decided after",
+  repeat_s: "Not told again for",
   severity: "Severity chosen",
 };
 
+const EVIDENCE = {
+  A: "A: the thing was in one's hand and then in the other's",
+  B: "B: the thing was seen on one side only",
+};
 const DIRECTION = { both: "in both directions", to_right: "to its right", to_left: "to its left" };
 
 // unit suffix -> [what is cut from the name, how a value is written]
@@ -117,6 +167,8 @@ const UNITS = [
   ["_bh_s", (v) => `${number(v)} body heights/s`],
   ["_px_s", (v) => `${number(v)} px/s`],
   ["_m_s", (v) => `${number(v)} m/s`],
+  ["_al", (v) => `${number(v)} arm lengths`],
+  ["_t", (v) => `${number(v)} s of the stream`],
   ["_bh", (v) => `${number(v)} body heights`],
   ["_ms", (v) => `${number(v)} ms`],
   ["_px", (v) => `${number(v)} px`],
@@ -147,6 +199,8 @@ export function factLabel(name) {
 /** A fact's value with its unit. */
 export function factValue(name, value) {
   if (typeof value === "boolean") return value ? "yes" : "no";
+  if (name === "evidence") return EVIDENCE[value] ?? value;
+  if (name === "counters" && !value) return "none";
   if (name === "direction") return DIRECTION[value] ?? value;
   if (typeof value !== "number") return String(value);
   const unit = unitOf(name);
@@ -166,6 +220,9 @@ const LIMITS = {
   pace_bh_s: ["min_pace_bh_s", "at least"],
   against_bh_s: ["min_against_bh_s", "at least"],
   seen_score: ["min_score", "at least"],
+  probability: ["min_probability", "at least"],
+  exchange: ["min_probability", "at least"],
+  touch_s: ["longest_s", "at most"],
 };
 
 /** The limit of a fact: {words, met} or null. */
@@ -190,7 +247,8 @@ const ASKS = {
   crossing: (p) => factValue("direction", p.direction),
   running: (p) => `from ${factValue("min_pace_bh_s", p.min_pace_bh_s)}`,
   wrong_way: (p) => `against ${p.line}`,
-  left_behind: (p) => `a bag with nobody within ${factValue("reach_bh", p.reach_bh)}`,
+  handoff: (p) => (p.counters ? `not over ${p.counters}` : "anything that changes hands"),
+  left_behind: (p) => `a bag without its people within ${factValue("reach_bh", p.reach_bh)}`,
 };
 
 /** A rule in force in plain words: "Gathering: at least 3 people for 6 s". */
@@ -205,5 +263,5 @@ export function ruleWords({ rule, params }) {
 /** Where and when a rule is in force: " in yard, Sat-Sun". */
 export function placeWords({ rule, zone, params }) {
   const place = !zone ? " in the whole picture" : rule === "crossing" ? ` over ${zone}` : ` in ${zone}`;
-  return params.active ? `${place}, ${params.active}` : place;
+  return [place, params.active, params.shadow ? "silently" : null].filter(Boolean).join(", ");
 }

@@ -44,6 +44,7 @@ function heading(detail, zone, camera) {
 /** Why an alert is not in the queue. */
 function suppressedWords({ suppressed }) {
   if (!suppressed) return null;
+  if (suppressed.why === "shadow") return h("p", { class: "suppressed" }, "Of a rule that runs silently: stored and counted, never put before people. A verdict counts for the rule's own precision.");
   const why = suppressed.why === "budget" ? ["the desk was shown all it can take in an hour"] : ["it repeats ", h("a", { href: alertHash(suppressed.by), text: "another alert" })];
   return h("p", { class: "suppressed" }, "Suppressed: ", why, ". It is shown if it gets more severe.");
 }

@@ -46,7 +46,7 @@ function precisionTable(lines) {
   const figure = (n) => h("td", { class: "figure", text: number(n) });
   return table(
     ["Camera", "Rule", "Alerts", "True", "False", "Unclear", "Precision, and where it lies (95 %)"],
-    lines.map((one) => h("tr", null, h("td", { text: one.camera_name }), h("td", { text: ruleName(one.rule) }), figure(one.n_alerts), figure(one.n_true), figure(one.n_false), figure(one.n_unclear), h("td", null, interval(one)))),
+    lines.map((one) => h("tr", null, h("td", { text: one.camera_name }), h("td", {}, ruleName(one.rule), one.shadow ? h("span", { class: "muted", text: " silently" }) : null), figure(one.n_alerts), figure(one.n_true), figure(one.n_false), figure(one.n_unclear), h("td", null, interval(one)))),
   );
 }
 

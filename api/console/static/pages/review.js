@@ -20,10 +20,16 @@ function serviceFilter({ camera_id, severity, verdict = "none", phase, suppresse
   return { suppressed, camera_id, severity, verdict: verdict === "any" ? "" : verdict, phase: phase === "ended" ? "closed" : "" };
 }
 
+/** "": shown, "only": suppressed, "shadow": of a silent rule. */
+function standing({ suppressed }) {
+  if (!suppressed) return "";
+  return suppressed.why === "shadow" ? "shadow" : "only";
+}
+
 function matches(alert, { camera_id, severity, verdict = "none", phase, suppressed }) {
   const word = alert.verdict?.verdict ?? "none";
   return (
-    Boolean(alert.suppressed) === (suppressed === "only") &&
+    standing(alert) === (suppressed ?? "") &&
     (!camera_id || alert.camera_id === camera_id) &&
     (!severity || alert.severity === severity) &&
     (verdict === "any" || word === verdict) &&
@@ -61,7 +67,7 @@ export function reviewPage({ store, me }, route) {
       choice("Camera", "camera_id", filter.camera_id ?? "", known),
       choice("Severity", "severity", filter.severity ?? "", [["", "All severities"], ...Object.entries(SEVERITY)]),
       choice("State", "phase", filter.phase ?? "", [["", "Ongoing and ended"], ["ongoing", "Ongoing"], ["ended", "Ended"]]),
-      choice("Suppression", "suppressed", filter.suppressed ?? "", [["", "Shown"], ["only", "Suppressed"]]),
+      choice("Suppression", "suppressed", filter.suppressed ?? "", [["", "Shown"], ["only", "Suppressed"], ["shadow", "Silent rules"]]),
     );
   }
   form.addEventListener("change", () => {
