@@ -23,7 +23,7 @@ from api.deps import Service
 from api.feed import Feed
 from api.media import MediaFolder
 from api.metrics import ApiMetrics, Measured
-from api.oidc import Oidc, provider_of
+from api.oidc import oidc_of, provider_of
 from api.outbound.dispatch import Outbound
 from api.outbound.kinds import sender_of
 from api.outbound.reach import Reach
@@ -84,8 +84,7 @@ def create_app(
 
     Raises ConfigError at once for settings it cannot run with, StorageError at start.
     """
-    _ = settings.database  # a wrong address is told now, not at the first request
-    provider = provider_of(settings)
+    _ = settings.database, provider_of(settings)  # what is wrong is told now, not at the first request
     live = Feed()
     counts = ApiMetrics(live)
     own_ports: set[int] = set()  # told by the server once it listens
@@ -128,7 +127,7 @@ def create_app(
                 reach,
                 signing,
                 blurrer,
-                None if provider is None else Oidc(provider, clock),
+                oidc_of(settings, clock),
             )
             beside = [
                 asyncio.create_task(out.run()),

@@ -240,6 +240,12 @@ class Oidc:
         return found
 
 
+def oidc_of(settings: Settings, clock: Clock) -> Oidc | None:
+    """Logins at the provider of these settings; None: there is none. Raises ConfigError."""
+    provider = provider_of(settings)
+    return None if provider is None else Oidc(provider, clock)
+
+
 def _key_set(told: dict[str, Any]) -> KeySetSerialization:
     return {"keys": told["keys"]}
 
