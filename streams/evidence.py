@@ -123,7 +123,10 @@ class Folder:
         return max(found, key=lambda one: one[1].duration_s, default=None)
 
     def _drafts(self, alert_id: UUID) -> list[Path]:
-        return list(self._root.glob(f"{alert_id}-clip-*{_DRAFT}"))
+        begin = f"{alert_id}-clip-"
+        return [
+            path for path in self._root.iterdir() if path.name.startswith(begin) and path.suffix == _DRAFT
+        ]
 
     def sweep(self, keep: Collection[Path]) -> int:
         """Remove what a crash has left: half files, and files that no row points to. Returns how many."""
