@@ -25,6 +25,7 @@ from detector.zones import Zone
 from streams.checked import meant, named, one_of, params_of
 
 _JUST_S = 1e-6
+COUNTERS = "counters"  # names of zones, in place of the zones of the parameters
 _TERMS = tuple(f.name for f in fields(Terms))  # keys that every rule can have
 
 _Place = TypeVar("_Place", Zone, Line)
@@ -63,7 +64,8 @@ def kinds() -> list[RuleKind]:
             rule=name,
             in_zone=entry.in_zone,
             at_line=entry.at_line,
-            params={one.name: one.default for one in fields(entry.params)},
+            past_counters=entry.past_counters,
+            params={one.name: one.default for one in fields(entry.params) if one.name != COUNTERS},
         )
         for name, entry in RULES.items()
     ]
@@ -119,10 +121,10 @@ def choice_of(raw: Mapping[str, object], camera: Setting) -> RuleChoice:
         {"rule", *_TERMS} | ({"zone"} if entry.in_zone else set()) | ({"line"} if entry.at_line else set())
     )
     if entry.past_counters:
-        about.add("counters")
+        about.add(COUNTERS)
     params = params_of(entry.params, {key: raw[key] for key in raw if key not in about})
-    if "counters" in about:
-        params = replace(params, counters=_counters(raw.get("counters", []), camera.zones))
+    if COUNTERS in about:
+        params = replace(params, counters=_counters(raw.get(COUNTERS, []), camera.zones))
     terms = Terms(
         active=_schedule(raw, "active"),
         raised=_schedule(raw, "raised"),
@@ -158,8 +160,8 @@ def _place(raw: Mapping[str, object], key: str, places: Mapping[str, _Place]) ->
 def _counters(names: object, zones: Mapping[str, Zone]) -> tuple[Zone, ...]:
     """The zones that a rule calls counters."""
     if not isinstance(names, list):
-        raise ConfigError("not a list of zones", where="counters", wanted='like ["till"]', got=repr(names))
-    with named("counters"):
+        raise ConfigError("not a list of zones", where=COUNTERS, wanted='like ["till"]', got=repr(names))
+    with named(COUNTERS):
         found = [_place({"zone": name}, "zone", zones) for name in names]
     return tuple(zone for zone in found if zone is not None)
 
