@@ -74,6 +74,12 @@ async def ask(client: httpx.AsyncClient, body: dict[str, Any] | None = None) -> 
     return await client.post(URL, json=body or BODY)
 
 
+@pytest.fixture(autouse=True)
+async def _heard(api: Api) -> None:
+    """A worker is there."""
+    assert (await api.worker.post("/orders", json=ASK)).status_code == 200
+
+
 async def order(api: Api) -> dict[str, Any]:
     """What the worker is given, once it is there."""
     async with asyncio.timeout(20):
@@ -133,17 +139,20 @@ async def test_a_worker_that_cannot_says_so(api: Api) -> None:
 
 
 async def test_a_camera_without_a_worker_is_told(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody takes the question: 503, and the next one may be asked."""
+    """Nobody takes the question, or nobody ever asked for work: 409 in words, and the next one may be asked."""
     monkeypatch.setattr("api.what_if.TAKEN_WITHIN_S", 0.05)
     await api.send(0)
     admin = await api.log_in("admin")
     for _ in range(2):
-        assert (await ask(admin)).status_code == 503
+        assert "did not ask for work" in (await ask(admin)).json()["detail"]
     monkeypatch.setattr("api.what_if.TAKEN_WITHIN_S", 20.0)
     monkeypatch.setattr("api.what_if.ANSWERED_WITHIN_S", 0.05)
     asking = asyncio.create_task(ask(admin))
     await order(api)
     assert "did not answer" in (await asking).text
+    monkeypatch.setattr("api.what_if.HEARD_WITHIN_S", -1.0)
+    answer = await ask(admin)
+    assert (answer.status_code, "no worker" in answer.text) == (409, True)
 
 
 async def test_spans_and_shapes_are_bounded(api: Api) -> None:
