@@ -63,7 +63,7 @@ class WhatIfs:
         heard_s = self._heard.get(order.camera_id)
         if heard_s is None or _loop_s() - heard_s > HEARD_WITHIN_S:
             raise NoAnswer("no worker that keeps tracks of this camera asks for work")
-        if any(one.order.camera_id == order.camera_id for one in self._asked.values()):
+        if order.camera_id in self.waiting:
             raise Busy("somebody tries a configuration on this camera now")
         if len(self._asked) >= _MOST:
             raise Busy("too many configurations are being tried now")
@@ -73,6 +73,13 @@ class WhatIfs:
             yield asked
         finally:
             del self._asked[order.what_if_id]
+
+    def end(self) -> None:
+        """The service stops: whoever waits is told."""
+        for asked in self._asked.values():
+            if not asked.answer.done():
+                asked.answer.set_exception(NoAnswer("the service stops"))
+            asked.taken.set()
 
     def for_worker(self, cameras: Collection[str]) -> list[WhatIfOrder]:
         """What the worker of these cameras is asked; each is given once."""
@@ -85,6 +92,11 @@ class WhatIfs:
         for one in due:
             one.taken.set()
         return [one.order for one in due]
+
+    @property
+    def waiting(self) -> list[str]:
+        """The cameras that somebody asks about now."""
+        return [one.order.camera_id for one in self._asked.values()]
 
     def answer(self, what_if_id: UUID, found: WhatIfAnswer) -> bool:
         """Take an answer; false when nobody waits for it."""

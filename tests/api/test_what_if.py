@@ -155,6 +155,22 @@ async def test_a_camera_without_a_worker_is_told(api: Api, monkeypatch: pytest.M
     assert (answer.status_code, "no worker" in answer.text) == (409, True)
 
 
+async def test_a_service_that_stops_tells_who_waits(api: Api) -> None:
+    """Neither a question that nobody took nor one under way holds up the end."""
+    await api.send(0)
+    await api.send(1, camera_id="roof")
+    ask_roof = {"worker_id": "w", "answered": {"roof": 0}}
+    await api.worker.post("/orders", json=ask_roof)
+    admin = await api.log_in("admin")
+    asking = [asyncio.create_task(admin.post(url, json=BODY)) for url in (URL, "/cameras/roof/what-if")]
+    await order(api)
+    async with asyncio.timeout(20):
+        while len(api.service.what_ifs.waiting) < 2:
+            await asyncio.sleep(0.01)
+    api.service.what_ifs.end()
+    assert [(await one).json()["detail"] for one in asking] == ["the service stops"] * 2
+
+
 async def test_spans_and_shapes_are_bounded(api: Api) -> None:
     """Backwards, over two days, a zone that is none, an unknown camera: refused before any worker is asked."""
     await api.send(0)

@@ -110,10 +110,11 @@ export function problemsOf({ zones, lines, masks, rules }) {
   masks.forEach((mask, i) => say("masks", i, areaProblem(mask) || (earlier(masks, i) ? taken("mask", mask.name) : "")));
   lines.forEach((line, i) => say("lines", i, lineProblem(line) || (earlier(lines, i) || zones.some((z) => z.name === line.name) ? taken("line", line.name) : "")));
   rules.forEach((rule, i) => {
-    for (const [what, list] of [["zone", zones], ["line", lines]]) {
-      if (!rule[what] || list.some((one) => one.name === rule[what])) continue;
+    const named = [["zone", rule.zone, zones], ["line", rule.line, lines], ...rule.counters.map((name) => ["zone", name, zones])];
+    for (const [what, name, list] of named) {
+      if (!name || list.some((one) => one.name === name)) continue;
       const known = list.map((one) => one.name).sort().join(", ");
-      say("rules", i, words(`rule ${i + 1}, ${rule.rule}`, `no such ${what} on this camera`, known || `a ${what} of that name`, quoted(rule[what])));
+      say("rules", i, words(`rule ${i + 1}, ${rule.rule}`, `no such ${what} on this camera`, known || `a ${what} of that name`, quoted(name)));
     }
   });
   return found;
