@@ -23,6 +23,7 @@ from api.deps import Service
 from api.feed import Feed
 from api.media import MediaFolder
 from api.metrics import ApiMetrics, Measured
+from api.oidc import oidc_of, provider_of
 from api.outbound.dispatch import Outbound
 from api.outbound.kinds import sender_of
 from api.outbound.reach import Reach
@@ -40,6 +41,7 @@ from api.routes import (
     health,
     life,
     metrics,
+    oidc,
     outbound,
     people,
     privacy,
@@ -83,7 +85,7 @@ def create_app(
 
     Raises ConfigError at once for settings it cannot run with, StorageError at start.
     """
-    _ = settings.database  # a wrong address is told now, not at the first request
+    _ = settings.database, provider_of(settings)  # what is wrong is told now, not at the first request
     live, what_ifs = Feed(), WhatIfs()
     counts = ApiMetrics(live)
     own_ports: set[int] = set()  # told by the server once it listens
@@ -126,6 +128,7 @@ def create_app(
                 reach,
                 signing,
                 blurrer,
+                oidc_of(settings, clock),
                 what_ifs=what_ifs,
             )
             beside = [
@@ -162,6 +165,7 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(StorageError, _answer_storage)
     for part in (
+        oidc.router,
         session.open_router,
         session.router,
         worker.router,

@@ -23,8 +23,9 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy.exc import IntegrityError
 
 from api.db.audit import Entry
-from api.db.people import SessionRow, User
+from api.db.people import LastAdmin, SessionRow, User
 from api.db.store import Clock, Store
+from api.oidc import Known, Refused
 from api.schemas_audit import What
 from api.schemas_people import PersonIn, Rights
 from detector.errors import ConfigError
@@ -171,6 +172,18 @@ class Guard:
             return None
         self._failures.pop((name, address), None)
         log.info("login name=%s address=%s", name, address)
+        return await self._new_session(user, address)
+
+    async def log_in_known(self, known: Known, address: str) -> NewSession:
+        """A session for somebody whom the provider named; the first time makes the user. Raises Refused, StorageError."""
+        try:
+            user = await self._store.people.known(known.subject, known.name, known.role)
+        except LastAdmin as error:
+            raise Refused(str(error)) from error
+        if user.disabled:
+            self._tell_refused(user, address)
+            raise Refused("this user is disabled")
+        log.info("login by provider name=%s address=%s", user.name, address)
         return await self._new_session(user, address)
 
     async def change_password(self, user: User, old: str, new: str, address: str) -> NewSession | None:

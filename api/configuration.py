@@ -23,9 +23,7 @@ def check(told: Configuration) -> None:
             raise _taken("line", line.name)
         lines.add(line.name)
     for number, rule in enumerate(told.rules, start=1):
-        named = [("zone", rule.zone, zones), ("line", rule.line, lines)]
-        named += [("zone", name, zones) for name in rule.counters]
-        for what, name, known in named:
+        for what, name, known in (("zone", rule.zone, zones), ("line", rule.line, lines)):
             if name and name not in known:
                 raise ConfigError(
                     f"no such {what} on this camera",

@@ -15,6 +15,7 @@ from api.db.store import Clock, Store
 from api.feed import Feed
 from api.media import MediaFolder
 from api.metrics import ApiMetrics
+from api.oidc import Oidc
 from api.outbound.dispatch import Outbound
 from api.outbound.reach import Reach
 from api.retention import Retention
@@ -46,6 +47,7 @@ class Service:
     reach: Reach
     signing: SigningKey
     blurrer: Blurrer
+    oidc: Oidc | None
     workers: Workers = field(default_factory=Workers)
     what_ifs: WhatIfs = field(default_factory=WhatIfs)
 

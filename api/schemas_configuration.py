@@ -41,10 +41,6 @@ class RuleTable(Wire):
     raised: Times
     severity: Severity | None = None
     shadow: bool = False  # judged and stored, never put before people
-    # Zones where things change hands all day.
-    counters: Annotated[
-        list[Annotated[str, Field(max_length=100)]], Field(default_factory=list, max_length=100)
-    ]
 
 
 class Configuration(Wire):
@@ -65,7 +61,6 @@ class RuleKind(Wire):
     rule: Slug
     in_zone: bool
     at_line: bool
-    past_counters: bool = False  # it can leave out zones where things change hands all day
     params: Annotated[dict[Slug, Fact], Field(max_length=50)]
 
 

@@ -29,3 +29,9 @@ class Me(Wire):
     name: str
     role: str
     must_change_password: bool
+
+
+class WaysOut(Wire):
+    """How people may log in, beside name and password."""
+
+    oidc: bool

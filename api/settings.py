@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from api.schemas_people import Role
 from detector.errors import ConfigError, StorageError
 
 _DRIVERS = {
@@ -66,6 +67,15 @@ class Settings(BaseSettings):
     public_url: Annotated[str, Field(pattern=r"^(https?://[^\s#?]+)?$", max_length=200)] = (
         ""  # of the console, for links
     )
+
+    # Login at an OpenID Connect provider, beside local names and passwords; "": none (api/oidc.py).
+    oidc_issuer: Annotated[str, Field(max_length=300)] = ""
+    oidc_client_id: Annotated[str, Field(max_length=200)] = ""
+    oidc_client_secret: SecretStr | None = None
+    oidc_claim: Annotated[str, Field(min_length=1, max_length=100)] = "groups"
+    oidc_roles: dict[str, Role] = Field(
+        default_factory=dict
+    )  # a value of the claim -> role; the highest counts
 
     @property
     def database(self) -> URL:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -14,7 +14,7 @@ from detector.errors import ConfigError
 from detector.lines import Line
 from detector.zones import Zone
 from streams.checked import Section, named
-from streams.rulebook import COUNTERS, RuleChoice, Setting, choice_of
+from streams.rulebook import RuleChoice, Setting, choice_of
 
 Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
 
@@ -98,12 +98,7 @@ def _told(choice: RuleChoice) -> RuleTable:
         rule=choice.rule,
         zone="" if choice.zone is None else choice.zone.name,
         line="" if choice.line is None else choice.line.name,
-        params={
-            one.name: getattr(choice.params, one.name)
-            for one in fields(choice.params)
-            if one.name != COUNTERS
-        },
-        counters=[zone.name for zone in getattr(choice.params, COUNTERS, ())],
+        params=asdict(choice.params),
         active=[] if terms.active is None else list(terms.active.texts),
         raised=[] if terms.raised is None else list(terms.raised.texts),
         severity=terms.severity,

@@ -5,6 +5,7 @@ Whatever changes what a person may do ends their sessions in the same transactio
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,8 @@ from api.db.audit import AuditLog, Entry
 from api.db.session import Database, Write
 from api.schemas_audit import What
 from api.schemas_people import PersonOut, Rights, TokenOut
+
+PROVIDER = "login provider"  # who did it, in the audit; no user can be called so
 
 
 class LastAdmin(Exception):
@@ -87,6 +90,45 @@ class PeopleStore:
                 )
             )
             await self._audit.append(write, _told(by, "person added", name, rights, disabled=False))
+
+    async def known(self, subject: str, name: str, role: str) -> User:
+        """The user of a provider's subject, with the role it says now; the first time made, under a name that is free.
+
+        What cameras they see is an administrator's word, and stays. Raises LastAdmin, StorageError.
+        """
+        user = await self._of(subject)
+        if user is None:
+            await self._add_known(subject, name, role)
+            user = await self._of(subject)
+        elif not user.disabled and user.role != role:
+            cameras = None if role == "admin" or user.cameras is None else sorted(user.cameras)
+            rights = Rights.model_validate({"role": role, "cameras": cameras})
+            await self.change(user.name, rights, False, PROVIDER)
+            user = await self._of(subject)
+        assert user is not None
+        return user
+
+    async def _of(self, subject: str) -> User | None:
+        async with self._db.reading() as connection:
+            found = await connection.execute(select(tb.users).where(tb.users.c.subject == subject))
+            row = found.mappings().first()
+        return None if row is None else _user(row)
+
+    async def _add_known(self, subject: str, name: str, role: str) -> None:
+        """Never another's account: a taken name gets an ending of its own."""
+        async with self._db.writing() as write:
+            users = (await write.connection.execute(select(tb.users.c.name, tb.users.c.subject))).all()
+            if any(one.subject == subject for one in users):  # another login of theirs was quicker
+                return
+            taken = {one.name for one in users}
+            free = (
+                name if name not in taken else f"{name}-{hashlib.sha256(subject.encode()).hexdigest()[:12]}"
+            )
+            values = {"name": free, "role": role, "subject": subject, "created_at": self._clock()}
+            no_password = {"password_hash": "", "must_change_password": False}
+            await write.connection.execute(insert(tb.users).values(**values, **no_password))
+            rights = Rights.model_validate({"role": role})
+            await self._audit.append(write, _told(PROVIDER, "person added", free, rights, disabled=False))
 
     async def change(self, name: str, rights: Rights, disabled: bool, by: str) -> bool:
         """What a person may do from now on; false for an unknown name. Raises LastAdmin, StorageError."""

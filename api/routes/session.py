@@ -18,12 +18,12 @@ router = APIRouter(prefix="/session", tags=["session"], dependencies=[Depends(re
 async def log_in(login: LoginIn, request: Request, response: Response, service: ServiceDep) -> Me:
     """Open a session; ten failures of one name from one address within five minutes are answered 429."""
     try:
-        session = await service.guard.log_in(login.name, login.password, _address(request))
+        session = await service.guard.log_in(login.name, login.password, address_of(request))
     except TooManyFailures as error:
         raise _slow_down(error) from error
     if session is None:
         raise HTTPException(401, "name and password do not fit")
-    _set_cookies(request, response, session)
+    set_cookies(request, response, session)
     return _me(session.user)
 
 
@@ -47,14 +47,16 @@ async def change_password(
 ) -> Me:
     """Change one's own password; every other session of this person ends."""
     try:
-        opened = await service.guard.change_password(session.user, change.old, change.new, _address(request))
+        opened = await service.guard.change_password(
+            session.user, change.old, change.new, address_of(request)
+        )
     except TooManyFailures as error:
         raise _slow_down(error) from error
     except ConfigError as error:
         raise HTTPException(422, error.text()) from error
     if opened is None:
         raise HTTPException(403, "the old password is wrong")
-    _set_cookies(request, response, opened)
+    set_cookies(request, response, opened)
     return _me(opened.user)
 
 
@@ -62,7 +64,8 @@ def _me(user: User) -> Me:
     return Me(name=user.name, role=user.role, must_change_password=user.must_change_password)
 
 
-def _address(request: Request) -> str:
+def address_of(request: Request) -> str:
+    """Where a request comes from."""
     return request.client.host if request.client else ""
 
 
@@ -70,7 +73,7 @@ def _slow_down(error: TooManyFailures) -> HTTPException:
     return HTTPException(429, str(error), {"Retry-After": str(error.wait_s)})
 
 
-def _set_cookies(request: Request, response: Response, session: NewSession) -> None:
+def set_cookies(request: Request, response: Response, session: NewSession) -> None:
     """The session's cookie is out of reach of scripts; the other one is for our page to send back."""
     life_s, secure = int(SESSION_LIFE.total_seconds()), request.url.scheme == "https"
     for name, value, hidden in ((SESSION_COOKIE, session.token, True), (CSRF_COOKIE, session.csrf, False)):

@@ -27,7 +27,6 @@ def whole(told: dict[str, Any]) -> dict[str, Any]:
         "raised": [],
         "severity": None,
         "shadow": False,
-        "counters": [],
     }
     return {"zones": [], "lines": [], "masks": []} | told | {"rules": [rule | one for one in told["rules"]]}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 import pytest
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import FileResponse, RedirectResponse, StreamingResponse
 from fastapi.routing import APIRoute, iter_route_contexts
 from support.api import Api
 
@@ -15,6 +15,9 @@ pytestmark = pytest.mark.anyio
 
 OPEN = {
     ("POST", "/api/v1/session"),
+    ("GET", "/api/v1/session/ways"),
+    ("GET", "/api/v1/session/oidc"),
+    ("GET", "/api/v1/session/oidc/callback"),
     ("GET", "/api/v1/health"),
     ("GET", "/api/v1/openapi.json"),
     ("HEAD", "/api/v1/openapi.json"),
@@ -103,6 +106,7 @@ async def test_the_contract_is_whole(api: Api) -> None:
             typed = original.response_model is not None or original.response_class in (
                 FileResponse,
                 FeedResponse,
+                RedirectResponse,
                 StreamingResponse,
             )
             assert typed, f"{original.path}: no model"

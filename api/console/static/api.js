@@ -62,6 +62,7 @@ export const api = {
     if (!csrf()) throw new ApiError(401, "Nobody is logged in.");
     return call("GET", "/session");
   },
+  ways: () => call("GET", "/session/ways"),
   login: (name, password) => call("POST", "/session", { name, password }),
   logout: () => call("DELETE", "/session"),
   changePassword: (old, fresh) => call("POST", "/session/password", { old, new: fresh }),
@@ -119,4 +120,5 @@ export const caseBundleUrl = (caseId) => `${ROOT}/cases/${id(caseId)}/bundle`;
 export const clipUrl = (alertId, blurred = false) => `${ROOT}/alerts/${id(alertId)}/clip${as(blurred)}`;
 export const clipFileUrl = (alertId) => `${clipUrl(alertId)}?download=true`;
 export const pictureUrl = (cameraId, at) => `${ROOT}/cameras/${id(cameraId)}/picture?at=${id(at)}`;
+export const OIDC_URL = `${ROOT}/session/oidc`;
 export const FEED_URL = `${ROOT}/feed`;

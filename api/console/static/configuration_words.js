@@ -31,7 +31,6 @@ function oneRule(before, after) {
   for (const [name, label] of [["active", "in force"], ["raised", "more urgent"]]) {
     if (!same(before[name], after[name])) out.push(`${label}: ${after[name].join(", ") || (name === "active" ? "always" : "never")}`);
   }
-  if (!same(before.counters, after.counters)) out.push(`counters: ${after.counters.join(", ") || "none"}`);
   if (before.severity !== after.severity) out.push(`severity: ${after.severity ?? "the rule's own"}`);
   return out.length ? [`${ruleTitle(after)}: ${out.join("; ")}`] : [];
 }

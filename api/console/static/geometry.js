@@ -1,5 +1,7 @@
 // Law: what is wrong with a drawn place, in the words of detector/zones.py and detector/lines.py (tests/console compares the two). Pure.
 
+import { countersOf } from "./param_words.js";
+
 const MAX_CORNERS = 64;
 const MIN_AREA = 1e-6;
 const ON_LINE = 1e-12;
@@ -110,7 +112,7 @@ export function problemsOf({ zones, lines, masks, rules }) {
   masks.forEach((mask, i) => say("masks", i, areaProblem(mask) || (earlier(masks, i) ? taken("mask", mask.name) : "")));
   lines.forEach((line, i) => say("lines", i, lineProblem(line) || (earlier(lines, i) || zones.some((z) => z.name === line.name) ? taken("line", line.name) : "")));
   rules.forEach((rule, i) => {
-    const named = [["zone", rule.zone, zones], ["line", rule.line, lines], ...rule.counters.map((name) => ["zone", name, zones])];
+    const named = [["zone", rule.zone, zones], ["line", rule.line, lines], ...countersOf(rule).map((name) => ["zone", name, zones])];
     for (const [what, name, list] of named) {
       if (!name || list.some((one) => one.name === name)) continue;
       const known = list.map((one) => one.name).sort().join(", ");

@@ -1,7 +1,7 @@
 // Law: one rule of a camera as a form: what it looks for, where, when, and every parameter with its meaning. Changes go to the draft at once.
 
 import { h, put } from "./dom.js";
-import { CHOICES, RULE_MEANING, meaningOf } from "./param_words.js";
+import { CHOICES, RULE_MEANING, countersOf, meaningOf } from "./param_words.js";
 import { SEVERITY, factLabel, ruleName } from "./words.js";
 
 let made = 0;
@@ -54,7 +54,7 @@ function countersField(zones, chosen, change) {
 
 /** A new rule of this kind, with its parameters as they are when nothing is chosen. */
 export function freshRule(kind, { lines }) {
-  return { rule: kind.rule, zone: "", line: kind.at_line ? (lines[0]?.name ?? "") : "", params: { ...kind.params }, active: [], raised: [], severity: null, shadow: false, counters: [] };
+  return { rule: kind.rule, zone: "", line: kind.at_line ? (lines[0]?.name ?? "") : "", params: { ...kind.params }, active: [], raised: [], severity: null, shadow: false };
 }
 
 /** The form of rule `index` of the draft, by a worker's rulebook. */
@@ -77,8 +77,7 @@ export function ruleForm(draft, index, rulebook) {
       field("Rule", kinds, RULE_MEANING[rule.rule]),
       kind.in_zone ? field("Zone", select(placed(draft.value.zones, "The whole picture"), rule.zone, (name) => set((r) => void (r.zone = name)))) : null,
       kind.at_line ? field("Line", select(placed(draft.value.lines, rule.line ? null : "Choose a line"), rule.line, (name) => set((r) => void (r.line = name)))) : null,
-      kind.past_counters ? countersField(draft.value.zones, rule.counters, (names) => set((r) => void (r.counters = names))) : null,
-      Object.entries(params).map(([name, value]) => paramField(rule.rule, name, value, (v) => set((r) => void (r.params[name] = v)))),
+      Object.entries(params).map(([name, value]) => name === "counters" ? countersField(draft.value.zones, countersOf(rule), (names) => set((r) => void (r.params.counters = names.join(", ")))) : paramField(rule.rule, name, value, (v) => set((r) => void (r.params[name] = v)))),
     ),
     h(
       "details",

@@ -1,7 +1,7 @@
 // Law: who is there: the login form, and the change of a password that must be changed before anything else.
 
-import { api } from "../api.js";
-import { h, mark } from "../dom.js";
+import { ApiError, OIDC_URL, api } from "../api.js";
+import { h, mark, put } from "../dom.js";
 
 const MIN_PASSWORD = 12;
 
@@ -37,9 +37,26 @@ function card(title, text, fields, verb, submit) {
 export function loginPage(done) {
   const name = field("Name", { name: "name", type: "text", autocomplete: "username", maxlength: 64 });
   const password = field("Password", { name: "password", type: "password", autocomplete: "current-password", maxlength: 256 });
-  return card("Watchpost", "Log in to see your cameras and their alerts.", [name, password], "Log in", async () => {
+  const page = card("Watchpost", "Log in to see your cameras and their alerts.", [name, password], "Log in", async () => {
     done(await api.login(name.input.value, password.input.value));
   });
+  const others = h("div", { class: "other-ways" });
+  page.node.querySelector("form").append(others);
+  showOthers(others);
+  return page;
+}
+
+/** The login at a provider, where there is one, and what became of the last try. */
+async function showOthers(place) {
+  const refused = new URLSearchParams(location.search).get("login") === "refused";
+  if (refused) history.replaceState(null, "", location.pathname + location.hash);
+  const said = refused ? h("p", { class: "failure", role: "alert", text: "The login at your organisation was refused. Ask an administrator whether you may use this service." }) : null;
+  put(place, said);
+  try {
+    if ((await api.ways()).oidc) put(place, said, h("a", { class: "button", href: OIDC_URL, text: "Log in at your organisation" }));
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error; // name and password are still there
+  }
 }
 
 /** Shown while `me.must_change_password`; `done(me)` as above. */
