@@ -338,7 +338,7 @@ def test_a_threshold_is_proposed_and_taken_by_a_person(open_screen, api, worker,
             minutes = [1, 2] if hold_s < 9 else [1] if hold_s < 18 else []
             worker.put(f"/what-ifs/{given['what_if_id']}", answered(given, minutes))
         expect(page.locator(".threshold p")).to_contain_text(
-            "Must hold for 9 s keeps all 1 true alerts and 0 of 1 false ones"
+            "Must hold for 9 s keeps 1 of 1 true alerts and 0 of 1 false ones"
         )
         row = page.locator(".proposed")
         expect(row).to_contain_text("9 s")

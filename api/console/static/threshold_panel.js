@@ -8,9 +8,9 @@ import { factLabel, factValue } from "./words.js";
 const TIMES = [0.5, 0.75, 1, 1.5, 2, 3]; // of the value as it is
 const USUAL = ["hold_s", "min_people", "link_bh", "min_pace_bh_s", "min_against_bh_s"]; // what is tuned first
 
-/** The values to try: people stay whole, and none is tried twice. */
+/** The values to try, as round as they are shown: people stay whole, and none is tried twice. */
 export function valuesOf(name, value) {
-  const round = (x) => (name.endsWith("people") ? Math.max(1, Math.round(x)) : Number(x.toPrecision(3)));
+  const round = (x) => (name.endsWith("people") ? Math.max(1, Math.round(x)) : Number(x.toPrecision(2)));
   return [...new Set(TIMES.map((k) => round(k * value)))].sort((a, b) => a - b);
 }
 
@@ -95,7 +95,7 @@ export class ThresholdPanel {
 
   #show(rows, refused, { index, name, now }) {
     const pick = best(rows, now);
-    const words = pick === null ? "No verdict on these alerts decides between the values." : pick.value === now ? `As it is now (${factValue(name, now)}) is the best of these: it keeps all ${pick.all} true alerts, and ${pick.wrong} of ${pick.wrongBefore} false ones.` : `${factLabel(name)} ${factValue(name, pick.value)} keeps all ${pick.all} true alerts and ${pick.wrong} of ${pick.wrongBefore} false ones. That is a proposal from few alerts; nothing is changed by it.`;
+    const words = pick === null ? "No verdict on these alerts decides between the values." : pick.value === now ? `As it is now (${factValue(name, now)}) is the best of these: it keeps ${pick.all} of ${pick.all} true alerts and ${pick.wrong} of ${pick.wrongBefore} false ones.` : `${factLabel(name)} ${factValue(name, pick.value)} keeps ${pick.all} of ${pick.all} true alerts and ${pick.wrong} of ${pick.wrongBefore} false ones. That is a proposal from few alerts; nothing is changed by it.`;
     this.#said.textContent = [rows.length ? words : "Nothing could be tried.", ...refused.map((text) => `Not tried, ${text}`)].join(" ");
     if (!rows.length) return;
     const head = [factLabel(name), "True kept", "False left", "Without a clear verdict", "New", ""].map((text, i) => h("th", { scope: "col", class: i && i < 5 ? "figure" : null, text }));
