@@ -54,6 +54,7 @@ from api.schemas import MediaKind
 from api.settings import Settings
 from api.signing import load_key
 from api.trusted import TrustedClock
+from api.what_if import WhatIfs
 from detector.errors import StorageError
 
 log = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ def create_app(
     Raises ConfigError at once for settings it cannot run with, StorageError at start.
     """
     _ = settings.database, provider_of(settings)  # what is wrong is told now, not at the first request
-    live = Feed()
+    live, what_ifs = Feed(), WhatIfs()
     counts = ApiMetrics(live)
     own_ports: set[int] = set()  # told by the server once it listens
     reach = Reach(settings.outbound_private, own_ports)
@@ -128,6 +129,7 @@ def create_app(
                 signing,
                 blurrer,
                 oidc_of(settings, clock),
+                what_ifs=what_ifs,
             )
             beside = [
                 asyncio.create_task(out.run()),
@@ -156,7 +158,7 @@ def create_app(
         max_body_size=_MAX_JSON,
         redirect_slashes=False,
     )
-    app.state.feed = live
+    app.state.feed, app.state.what_ifs = live, what_ifs
     app.state.own_ports = own_ports
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Measured, metrics=counts)

@@ -15,7 +15,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
-        self._feed = app.state.feed
+        self._feed, self._what_ifs = app.state.feed, app.state.what_ifs
         self._own_ports = app.state.own_ports
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -28,6 +28,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, then stop as uvicorn does."""
         self._feed.close()
+        self._what_ifs.end()
         await super().shutdown(sockets)
 
 

@@ -15,9 +15,11 @@ from uuid import UUID
 
 from api.schemas_what_if import Fate, Past, WhatIfAnswer, WhatIfLine, WhatIfOrder, Would
 
-TAKEN_WITHIN_S = 15.0  # a worker asks every two seconds
+TAKEN_WITHIN_S = 15.0  # a worker asks every two seconds, or every ten when it had no answer
+HEARD_WITHIN_S = 30.0  # of a worker that is there
 ANSWERED_WITHIN_S = 90.0
 _MOST = 8  # at a time
+_MOST_HEARD = 10_000  # cameras
 _NEAR = timedelta(seconds=5)  # how far apart the same incident may be in two judgements
 _OTHER_ZONE = timedelta(hours=1)  # what another zone counts when the nearest is looked for
 
@@ -42,6 +44,7 @@ class WhatIfs:
 
     def __init__(self) -> None:
         self._asked: dict[UUID, _Asked] = {}
+        self._heard: dict[str, float] = {}  # camera -> when its worker last asked, seconds of the loop
 
     async def ask(self, order: WhatIfOrder) -> WhatIfAnswer:
         """Wait for what the worker finds. Raises Busy, NoAnswer."""
@@ -57,7 +60,10 @@ class WhatIfs:
 
     @contextmanager
     def _open(self, order: WhatIfOrder) -> Iterator[_Asked]:
-        if any(one.order.camera_id == order.camera_id for one in self._asked.values()):
+        heard_s = self._heard.get(order.camera_id)
+        if heard_s is None or _loop_s() - heard_s > HEARD_WITHIN_S:
+            raise NoAnswer("no worker that keeps tracks of this camera asks for work")
+        if order.camera_id in self.waiting:
             raise Busy("somebody tries a configuration on this camera now")
         if len(self._asked) >= _MOST:
             raise Busy("too many configurations are being tried now")
@@ -68,14 +74,29 @@ class WhatIfs:
         finally:
             del self._asked[order.what_if_id]
 
+    def end(self) -> None:
+        """The service stops: whoever waits is told."""
+        for asked in self._asked.values():
+            if not asked.answer.done():
+                asked.answer.set_exception(NoAnswer("the service stops"))
+            asked.taken.set()
+
     def for_worker(self, cameras: Collection[str]) -> list[WhatIfOrder]:
         """What the worker of these cameras is asked; each is given once."""
+        self._heard |= dict.fromkeys(cameras, _loop_s())
+        if len(self._heard) > _MOST_HEARD:
+            self._heard = dict.fromkeys(cameras, _loop_s())
         due = [
             one for one in self._asked.values() if one.order.camera_id in cameras and not one.taken.is_set()
         ]
         for one in due:
             one.taken.set()
         return [one.order for one in due]
+
+    @property
+    def waiting(self) -> list[str]:
+        """The cameras that somebody asks about now."""
+        return [one.order.camera_id for one in self._asked.values()]
 
     def answer(self, what_if_id: UUID, found: WhatIfAnswer) -> bool:
         """Take an answer; false when nobody waits for it."""
@@ -84,6 +105,10 @@ class WhatIfs:
             return False
         asked.answer.set_result(found)
         return True
+
+
+def _loop_s() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def covers(spans: Sequence[tuple[datetime, datetime]], at: datetime) -> bool:

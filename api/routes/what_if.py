@@ -39,10 +39,8 @@ async def try_configuration(
         raise HTTPException(404, "no such camera") from None
     except ConfigError as error:
         raise HTTPException(422, error.text()) from error
-    except Busy as error:
+    except (Busy, NoAnswer) as error:
         raise HTTPException(409, str(error)) from error
-    except NoAnswer as error:
-        raise HTTPException(503, str(error)) from error
     if found.problem:
         raise HTTPException(422, found.problem)
     until = found.judged_until or wanted.since

@@ -74,6 +74,12 @@ async def ask(client: httpx.AsyncClient, body: dict[str, Any] | None = None) -> 
     return await client.post(URL, json=body or BODY)
 
 
+@pytest.fixture(autouse=True)
+async def _heard(api: Api) -> None:
+    """A worker is there."""
+    assert (await api.worker.post("/orders", json=ASK)).status_code == 200
+
+
 async def order(api: Api) -> dict[str, Any]:
     """What the worker is given, once it is there."""
     async with asyncio.timeout(20):
@@ -133,17 +139,36 @@ async def test_a_worker_that_cannot_says_so(api: Api) -> None:
 
 
 async def test_a_camera_without_a_worker_is_told(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody takes the question: 503, and the next one may be asked."""
+    """Nobody takes the question, or nobody ever asked for work: 409 in words, and the next one may be asked."""
     monkeypatch.setattr("api.what_if.TAKEN_WITHIN_S", 0.05)
     await api.send(0)
     admin = await api.log_in("admin")
     for _ in range(2):
-        assert (await ask(admin)).status_code == 503
+        assert "did not ask for work" in (await ask(admin)).json()["detail"]
     monkeypatch.setattr("api.what_if.TAKEN_WITHIN_S", 20.0)
     monkeypatch.setattr("api.what_if.ANSWERED_WITHIN_S", 0.05)
     asking = asyncio.create_task(ask(admin))
     await order(api)
     assert "did not answer" in (await asking).text
+    monkeypatch.setattr("api.what_if.HEARD_WITHIN_S", -1.0)
+    answer = await ask(admin)
+    assert (answer.status_code, "no worker" in answer.text) == (409, True)
+
+
+async def test_a_service_that_stops_tells_who_waits(api: Api) -> None:
+    """Neither a question that nobody took nor one under way holds up the end."""
+    await api.send(0)
+    await api.send(1, camera_id="roof")
+    ask_roof = {"worker_id": "w", "answered": {"roof": 0}}
+    await api.worker.post("/orders", json=ask_roof)
+    admin = await api.log_in("admin")
+    asking = [asyncio.create_task(admin.post(url, json=BODY)) for url in (URL, "/cameras/roof/what-if")]
+    await order(api)
+    async with asyncio.timeout(20):
+        while len(api.service.what_ifs.waiting) < 2:
+            await asyncio.sleep(0.01)
+    api.service.what_ifs.end()
+    assert [(await one).json()["detail"] for one in asking] == ["the service stops"] * 2
 
 
 async def test_spans_and_shapes_are_bounded(api: Api) -> None:

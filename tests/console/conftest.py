@@ -117,14 +117,18 @@ class Worker:
     def put(self, path: str, body: dict[str, Any]) -> None:
         self._http.put(path, json=body).raise_for_status()
 
+    def ask(self, camera_id: str = "lawn") -> list[dict[str, Any]]:
+        """What is to be tried on a camera now."""
+        ask = {"worker_id": "w", "answered": {camera_id: 0}}
+        answer = self._http.post("/orders", json=ask).raise_for_status()
+        found: list[dict[str, Any]] = answer.json()["what_ifs"]
+        return found
+
     def orders(self, camera_id: str = "lawn") -> dict[str, Any]:
         """What is to be tried on a camera, once somebody asks."""
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
-            ask = {"worker_id": "w", "answered": {camera_id: 0}}
-            answer = self._http.post("/orders", json=ask).raise_for_status()
-            found: list[dict[str, Any]] = answer.json()["what_ifs"]
-            if found:
+            if found := self.ask(camera_id):
                 return found[0]
             time.sleep(0.05)
         raise AssertionError("nothing is to be tried")

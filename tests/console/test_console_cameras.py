@@ -279,6 +279,7 @@ def test_what_would_have_alerted_is_shown_beside_what_there_was(open_screen, wor
         page.locator(".rule summary").first.click()
         page.get_by_label("People needed").fill("7")
         page.get_by_label("Tracks of").select_option("1")
+        worker.ask()
         page.get_by_role("button", name="Try these rules").click()
         expect(page.get_by_text("The worker judges the tracks")).to_be_visible()
         given = worker.orders()
@@ -311,3 +312,45 @@ def test_what_would_have_alerted_is_shown_beside_what_there_was(open_screen, wor
             ("America/New_York", "2026-07-02T03:30:00Z", ("2026-07-01T00:00", "2026-07-01T10:00")),
         ):
             assert tuple(one[:16] for one in page.evaluate(script, [zone, now])) == wanted
+
+
+def test_a_threshold_is_proposed_and_taken_by_a_person(open_screen, api, worker, told):
+    """Of the values tried, the one that keeps the true alert and drops the false one; taking it changes the draft alone."""
+    ids = [
+        worker.send(n, at=NOW - timedelta(minutes=n), started_at=NOW - timedelta(minutes=n)) for n in (1, 2)
+    ]
+    with api.log_in("operator") as client:
+        for alert_id, verdict in zip(
+            ids, ({"verdict": "true"}, {"verdict": "false", "reason": "animal"}), strict=True
+        ):
+            client.post(f"/api/v1/alerts/{alert_id}/verdict", json=verdict).raise_for_status()
+    with open_screen() as view:
+        view.open(PLACE)
+        view.log_in("admin")
+        page = view.page
+        page.get_by_label("Tracks of").select_option("1")
+        page.locator(".threshold summary").click()
+        worker.ask()
+        page.get_by_role("button", name="Try several values").click()
+        for hold_s in (3, 4.5, 6, 9, 12, 18):
+            given = worker.orders()
+            assert given["configuration"]["rules"][0]["params"]["hold_s"] == hold_s
+            minutes = [1, 2] if hold_s < 9 else [1] if hold_s < 18 else []
+            worker.put(f"/what-ifs/{given['what_if_id']}", answered(given, minutes))
+        expect(page.locator(".threshold p")).to_contain_text(
+            "Must hold for 9 s keeps 1 of 1 true alerts and 0 of 1 false ones"
+        )
+        row = page.locator(".proposed")
+        expect(row).to_contain_text("9 s")
+        row.get_by_role("button", name="Take it").click()
+        expect(page.locator(".changes")).to_contain_text("must hold for 6 s → 9 s")
+        assert latest(api)["version"] == 0
+
+
+def answered(given, minutes):
+    """A worker's answer: alerts that would have been so many minutes ago."""
+    times = [(NOW - timedelta(minutes=n)).isoformat() for n in minutes]
+    would = {"rule": "gathering", "zone": "grass", "severity": "medium", "reason": "people together"}
+    alerts = [would | {"started_at": at, "opened_at": at, "ended_at": at} for at in times]
+    found = {"problem": "", "judged_until": given["until"], "n_pictures": 900, "took_s": 1.0, "left_out": []}
+    return found | {"covered": [[given["since"], given["until"]]], "alerts": alerts}

@@ -65,6 +65,7 @@ def test_every_key_of_a_rule_survives_the_way(tmp_path, film):
         {"rule": "wrong_way", "line": "door", "zone": "lawn", "active": ["Mon-Fri 18:00-06:00", "Sat-Sun"]},
         {"rule": "loitering", "hold_s": 30, "raised": ["22:00-05:00"]},
         {"rule": "loitering", "hold_s": 10, "shadow": True},
+        {"rule": "handoff", "counters": "lawn", "min_px": 80.0},
     ]
     door = {"name": "door", "points": [[0.1, 0.5], [0.9, 0.5]]}
     (told,) = make_site(tmp_path, "http://x", camera("yard", film, lines=[door], rules=rules)).cameras

@@ -1,5 +1,7 @@
 // Law: what is wrong with a drawn place, in the words of detector/zones.py and detector/lines.py (tests/console compares the two). Pure.
 
+import { countersOf } from "./param_words.js";
+
 const MAX_CORNERS = 64;
 const MIN_AREA = 1e-6;
 const ON_LINE = 1e-12;
@@ -110,10 +112,11 @@ export function problemsOf({ zones, lines, masks, rules }) {
   masks.forEach((mask, i) => say("masks", i, areaProblem(mask) || (earlier(masks, i) ? taken("mask", mask.name) : "")));
   lines.forEach((line, i) => say("lines", i, lineProblem(line) || (earlier(lines, i) || zones.some((z) => z.name === line.name) ? taken("line", line.name) : "")));
   rules.forEach((rule, i) => {
-    for (const [what, list] of [["zone", zones], ["line", lines]]) {
-      if (!rule[what] || list.some((one) => one.name === rule[what])) continue;
+    const named = [["zone", rule.zone, zones], ["line", rule.line, lines], ...countersOf(rule).map((name) => ["zone", name, zones])];
+    for (const [what, name, list] of named) {
+      if (!name || list.some((one) => one.name === name)) continue;
       const known = list.map((one) => one.name).sort().join(", ");
-      say("rules", i, words(`rule ${i + 1}, ${rule.rule}`, `no such ${what} on this camera`, known || `a ${what} of that name`, quoted(rule[what])));
+      say("rules", i, words(`rule ${i + 1}, ${rule.rule}`, `no such ${what} on this camera`, known || `a ${what} of that name`, quoted(name)));
     }
   });
   return found;

@@ -22,6 +22,7 @@ const MEANING = {
   min_px: "Pixels a person must be tall. More: fewer decisions, surer ones.",
   longest_s: "Seconds; hands that stay together longer pass nothing.",
   settle_s: "Seconds after hands parted until it is decided. More: surer, later.",
+  counters: "Zones over which things change hands all day, such as a till; what passes there is not told.",
   repeat_s: "Seconds in which the same pair is not told again.",
 };
 
@@ -34,6 +35,9 @@ const OF_RULE = {
 };
 
 export const meaningOf = (rule, param) => OF_RULE[`${rule}.${param}`] ?? MEANING[param] ?? "";
+
+/** The zones that a rule leaves out: their names, with commas between them in one parameter. */
+export const countersOf = ({ params }) => String(params.counters ?? "").split(",").map((name) => name.trim()).filter(Boolean);
 
 /** Values that can be chosen, where a parameter is no number. */
 export const CHOICES = {

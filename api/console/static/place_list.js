@@ -2,6 +2,7 @@
 
 import { ruleTitle } from "./configuration_words.js";
 import { announce, h, icon, put } from "./dom.js";
+import { countersOf } from "./param_words.js";
 
 const TITLES = { zones: "Zones", lines: "Lines", masks: "Masks" };
 const HINTS = {
@@ -10,7 +11,7 @@ const HINTS = {
   masks: "Black for everybody, in pictures and clips, before anything is stored.",
 };
 
-const usedBy = (value, kind, name) => (kind === "masks" ? [] : value.rules.filter((rule) => (kind === "zones" ? rule.zone : rule.line) === name));
+const usedBy = (value, kind, name) => (kind === "masks" ? [] : value.rules.filter((rule) => (kind === "zones" ? rule.zone === name || countersOf(rule).includes(name) : rule.line === name)));
 
 export class PlaceList {
   #lists = Object.fromEntries(Object.keys(TITLES).map((kind) => [kind, h("ul", { class: "place-list" })]));
@@ -63,7 +64,11 @@ export class PlaceList {
     if (!name || name === old) return;
     this.draft.change((value) => {
       value[kind][index].name = name;
-      for (const rule of usedBy(value, kind, old)) rule[kind === "zones" ? "zone" : "line"] = name;
+      for (const rule of usedBy(value, kind, old)) {
+        if (kind === "lines") rule.line = name;
+        else if (rule.zone === old) rule.zone = name;
+        if (kind === "zones" && rule.params.counters) rule.params.counters = countersOf(rule).map((one) => (one === old ? name : one)).join(", ");
+      }
     });
   }
 

@@ -1,7 +1,7 @@
 // Law: one rule of a camera as a form: what it looks for, where, when, and every parameter with its meaning. Changes go to the draft at once.
 
 import { h, put } from "./dom.js";
-import { CHOICES, RULE_MEANING, meaningOf } from "./param_words.js";
+import { CHOICES, RULE_MEANING, countersOf, meaningOf } from "./param_words.js";
 import { SEVERITY, factLabel, ruleName } from "./words.js";
 
 let made = 0;
@@ -45,6 +45,13 @@ function timesField(label, times, hint, change) {
 
 const placed = (list, nothing) => [...(nothing ? [["", nothing]] : []), ...list.map(({ name }) => [name, name])];
 
+/** Zones where things change hands all day, for rules that leave them out. */
+function countersField(zones, chosen, change) {
+  const box = (name) => h("label", { class: "check" }, h("input", { type: "checkbox", checked: chosen.includes(name), onchange: (event) => change(event.target.checked ? [...chosen, name] : chosen.filter((one) => one !== name)) }), name);
+  const gone = chosen.filter((name) => !zones.some((zone) => zone.name === name));
+  return h("fieldset", { class: "scope" }, h("legend", { class: "muted", text: "Counters, where things change hands all day" }), [...zones.map((zone) => zone.name), ...gone].map(box), zones.length ? null : h("p", { class: "muted", text: "Draw a zone first." }));
+}
+
 /** A new rule of this kind, with its parameters as they are when nothing is chosen. */
 export function freshRule(kind, { lines }) {
   return { rule: kind.rule, zone: "", line: kind.at_line ? (lines[0]?.name ?? "") : "", params: { ...kind.params }, active: [], raised: [], severity: null, shadow: false };
@@ -70,7 +77,7 @@ export function ruleForm(draft, index, rulebook) {
       field("Rule", kinds, RULE_MEANING[rule.rule]),
       kind.in_zone ? field("Zone", select(placed(draft.value.zones, "The whole picture"), rule.zone, (name) => set((r) => void (r.zone = name)))) : null,
       kind.at_line ? field("Line", select(placed(draft.value.lines, rule.line ? null : "Choose a line"), rule.line, (name) => set((r) => void (r.line = name)))) : null,
-      Object.entries(params).map(([name, value]) => paramField(rule.rule, name, value, (v) => set((r) => void (r.params[name] = v)))),
+      Object.entries(params).map(([name, value]) => name === "counters" ? countersField(draft.value.zones, countersOf(rule), (names) => set((r) => void (r.params.counters = names.join(", ")))) : paramField(rule.rule, name, value, (v) => set((r) => void (r.params[name] = v)))),
     ),
     h(
       "details",

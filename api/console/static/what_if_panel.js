@@ -5,6 +5,7 @@ import { severityBadge } from "./badges.js";
 import { h, put } from "./dom.js";
 import { at, duration, number } from "./format.js";
 import { alertHash } from "./router.js";
+import { ThresholdPanel } from "./threshold_panel.js";
 import { VERDICT, ruleName } from "./words.js";
 
 const HOUR_MS = 3_600_000;
@@ -87,17 +88,23 @@ export class WhatIfPanel {
   constructor(draft, camera) {
     this.draft = draft;
     this.camera = camera;
-    this.node = h("div", { class: "panel-pad" }, h("p", { class: "muted", text: "The rules as they stand on this page, on the tracks that the worker has kept. Nothing is changed by it; only saving changes what is judged from now on." }), h("div", { class: "actions what-if-ask" }, h("div", { class: "field inline" }, h("label", { for: "what-if-span", text: "Tracks of" }), this.#span), this.#go), this.#said, this.#found);
+    this.threshold = new ThresholdPanel(draft, camera.camera_id, () => this.#chosen());
+    this.node = h("div", { class: "panel-pad" }, h("p", { class: "muted", text: "The rules as they stand on this page, on the tracks that the worker has kept. Nothing is changed by it; only saving changes what is judged from now on." }), h("div", { class: "actions what-if-ask" }, h("div", { class: "field inline" }, h("label", { for: "what-if-span", text: "Tracks of" }), this.#span), this.#go), this.#said, this.#found, this.threshold.node);
   }
 
   /** Not while the draft is wrong. */
   lock(wrong) {
     this.#go.disabled = wrong || this.#said.dataset.busy === "yes";
+    this.threshold.show(wrong);
+  }
+
+  #chosen() {
+    return SPANS[this.#span.value][1](this.camera.timezone ?? "UTC", Date.now());
   }
 
   async #try() {
     const zone = this.camera.timezone ?? "UTC";
-    const [since, until] = SPANS[this.#span.value][1](zone, Date.now());
+    const [since, until] = this.#chosen();
     this.#said.dataset.busy = "yes";
     this.#said.className = "muted";
     this.#said.textContent = "The worker judges the tracks …";
