@@ -91,7 +91,8 @@ class _Job:
 class PairLooker:
     """Gives what was seen of each proposed pair."""
 
-    def __init__(self, load: Callable[[], Networks] = load_networks) -> None:
+    def __init__(self, load: Callable[[], Networks | None] = load_networks) -> None:
+        """`load` gives the networks, or None while they are on their way; it is asked until it gives them."""
         self.n_looks = 0  # crops that went through the pose network; other threads may read these
         self.n_unsure = 0  # of them: the two could not be told apart, nobody was given a skeleton
         self._load = load
