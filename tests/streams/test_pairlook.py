@@ -17,6 +17,8 @@ from models.handoff.features import CLASSES
 from models.handoff.network import ActivityNetwork
 from streams.pairlook import Networks, PairLooker
 
+NEAR, FAR = (270.0, 400.0), (345.0, 400.0)
+
 
 def looker(pose: Pose) -> PairLooker:
     return PairLooker(lambda: Networks(pose, ActivityNetwork()))  # type: ignore[arg-type]
@@ -99,3 +101,15 @@ def test_a_new_epoch_begins_anew() -> None:
         picture = replace(picture, stamp=replace(picture.stamp, epoch=1))
         (sights,) = look.look([(picture, late.track(picture.stamp, people(LEFT, RIGHT)))])
     assert len(sights) == 1
+
+
+def test_hands_far_apart_are_looked_at_every_second_time() -> None:
+    """Hands that cannot meet in a tenth of a second: half the looks, what was seen stands; near ones at every picture."""
+    for right, wanted in ((FAR, 0.5), (NEAR, 1.0)):
+        pose, n = Pose(LEFT, right), 40
+        look, one = looker(pose), scene("a")
+        told = [look.look([watch(one, "a", people(LEFT, right), k)])[0] for k in range(n)]
+        seen = [sights[0] for sights in told if sights]
+        assert len(pose.calls) == pytest.approx(wanted * len(seen), abs=2)
+        assert all(sight.skeletons.any() for sight in seen)
+        assert seen[-1].activities.keys() == seen[-2].activities.keys() != set()
