@@ -143,6 +143,22 @@ def bench_tracker(
         report.write(json_out)
 
 
+@bench_app.command("pairs")
+def bench_pairs(
+    json_out: JsonOut = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds, all in turn; medians are quoted.")] = 3,
+    threads: Annotated[int, typer.Option(min=0, help="Of the pose network; 0: as in a worker.")] = 0,
+) -> None:
+    """What 0, 1 and 5 close pairs cost in processor time."""
+    from benchmarks.pair_cost import pair_cost
+
+    with Bars() as show:
+        report = pair_cost(rounds, show, threads)
+    report.show(table_console(json_out))
+    if json_out:
+        report.write(json_out)
+
+
 @bench_app.command("api")
 def bench_api(
     *,

@@ -56,7 +56,7 @@ class Inference:
         self.n_obeyed = 0  # orders taken; other threads may read it
         self._board, self._detector, self._orders = board, detector, orders
         self._state_of, self._max_batch, self._stopping = state_of, max_batch, stopping
-        self.pairs = PairLooker()
+        self.pairs = PairLooker()  # another may be put in its place before `run`
         self._analyses: Mapping[str, Analysis] = {}
         self._leaving: list[Analysis] = []  # what they have to say is not on disk yet
         self._blind: set[str] = set()  # cameras whose open alerts were closed for want of pictures

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detector.errors import ModelError
+from detector.hands import points_of
 from detector.pairs import Pair, PairSight
 from detector.rules.handoff import LEAST_PX
 from detector.scene import Watched
+from detector.skeletons import arm_length, wrist_gaps
 from detector.types import F32
 from detector.whose import whose
 from models.catalog import load_card, network_path
@@ -31,6 +33,8 @@ log = logging.getLogger(__name__)
 
 POSE = "yolo11n-pose"
 KEEP_S = 3.5  # of a pair's skeletons: the activity network's window
+FAR_AL = 1.5  # arm lengths between hands; from there on every second picture is enough
+_SELDOM_S = 0.15  # since the last look
 _FRESH_S = 0.6  # skeletons this recent tell who is who
 _Key = tuple[str, tuple[int, int]]  # camera id, track ids
 _BARE = np.zeros((2, 17, 3), np.float32)
@@ -56,8 +60,19 @@ class _Past:
 
     epoch: int
     unsure: bool = False  # in the last picture
+    activities: Mapping[str, float] = field(default_factory=dict)  # the network's last word
     times: deque[float] = field(default_factory=deque)
     skeletons: deque[F32] = field(default_factory=deque)
+
+    def still_far(self, t: float) -> bool:
+        """Whether hands were so far apart a moment ago that they cannot meet before the next look."""
+        if not self.times or t - self.times[-1] > _SELDOM_S:
+            return False
+        gaps, unit = (
+            wrist_gaps(points_of(self.skeletons[-1][None])),
+            arm_length(points_of(np.stack(self.skeletons))),
+        )
+        return bool(np.isfinite(gaps).all()) and float(gaps.min()) > FAR_AL * unit
 
     def before(self, t: float) -> F32 | None:
         return self.skeletons[-1] if self.times and t - self.times[-1] <= _FRESH_S else None
@@ -91,7 +106,8 @@ class _Job:
 class PairLooker:
     """Gives what was seen of each proposed pair."""
 
-    def __init__(self, load: Callable[[], Networks] = load_networks) -> None:
+    def __init__(self, load: Callable[[], Networks | None] = load_networks) -> None:
+        """`load` gives the networks, or None while they are on their way; it is asked until it gives them."""
         self.n_looks = 0  # crops that went through the pose network; other threads may read these
         self.n_unsure = 0  # of them: the two could not be told apart, nobody was given a skeleton
         self._load = load
@@ -109,7 +125,10 @@ class PairLooker:
             if pair.body_px >= LEAST_PX
         ]
         networks = self._ready() if jobs else None
-        seen = {} if networks is None else self._see(networks, jobs)
+        seen = {} if networks is None else self._see(networks, [job for job in jobs if not self._rests(job)])
+        for job in jobs if networks is not None else ():
+            past = self._pasts[job.key]
+            seen.setdefault(job.key, PairSight(job.pair, past.skeletons[-1], past.activities))
         return [
             [
                 seen.get((frame.stamp.camera_id, pair.track_ids), PairSight(pair, _BARE))
@@ -120,6 +139,8 @@ class PairLooker:
 
     def _see(self, networks: Networks, jobs: Sequence[_Job]) -> dict[_Key, PairSight]:
         """One call of the pose network for all pairs, one of the activity network."""
+        if not jobs:
+            return {}
         pixels: dict[str, NDArray[np.uint8]] = {}
         windows, crops = [], []
         for job in jobs:
@@ -142,10 +163,17 @@ class PairLooker:
         said = {
             row: dict(zip(CLASSES, one, strict=True)) for row, one in zip(rows, told.tolist(), strict=True)
         }
+        for row, past in enumerate(pasts):
+            past.activities = said.get(row, {})
         return {
-            job.key: PairSight(job.pair, past.skeletons[-1], said.get(row, {}), past.unsure)
-            for row, (job, past) in enumerate(zip(jobs, pasts, strict=True))
+            job.key: PairSight(job.pair, past.skeletons[-1], past.activities, past.unsure)
+            for job, past in zip(jobs, pasts, strict=True)
         }
+
+    def _rests(self, job: _Job) -> bool:
+        """Whether this picture need not be looked at: what was seen a moment ago stands for it."""
+        past, stamp = self._pasts.get(job.key), job.frame.stamp
+        return past is not None and past.epoch == stamp.epoch and past.still_far(stamp.t)
 
     def _remember(self, job: _Job, people: People) -> _Past:
         """Give the found skeletons to the pair's people, as far as that is sure."""

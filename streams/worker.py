@@ -46,7 +46,8 @@ from streams.liaison import Liaison
 from streams.mainstream import MainStream
 from streams.metrics import MetricsPage, WorkerCollector, open_page
 from streams.outbox import Outbox
-from streams.pairlook import POSE
+from streams.pairlook import POSE, PairLooker
+from streams.posefetch import PoseFetch
 from streams.reader import CameraHealth, Outside, Reader
 from streams.recorder import ClipRequest, ClipWriter, Cut, PacketRing, Recorder
 from streams.roster import Lookout, Roster
@@ -161,6 +162,7 @@ class Worker:
         self._board = Board()
         self._every_picture = every_picture  # of a file, whatever its pace; a live camera's are overtaken
         self._cuts: Pipe[Cut] = Pipe(_CUTS)
+        self._pose = PoseFetch(self._on_death)
         orders: Pipe[Orders] = Pipe(_ORDERS)
         self._roster = Roster(partial(self._camera, outside), orders, self._board, self._abandon)
         self._judge = Inference(
@@ -171,6 +173,8 @@ class Worker:
             max_batch=site.detector.max_batch,
             stopping=self._stopping,
         )
+        if not every_picture:
+            self._judge.pairs = PairLooker(self._pose)
         self._inference = self._stage("inference", self._judge.run, self._board, orders)
         self._writer = self._stage("clips", ClipWriter(self._cuts, self._folder, self._outbox).run)
         self._sender = Courier(self._outbox, self._client)
@@ -254,7 +258,7 @@ class Worker:
         while self._outbox.n_waiting and time.monotonic() < limit and self._courier.running:
             time.sleep(0.05)
         self._end(self._courier, deadline)
-        for watcher in self._watchers:
+        for watcher in (*self._watchers, self._pose.stage):
             self._end(watcher, deadline)
         cameras = tuple(watched.reader.health for watched in self._census().watched.values())
         done = Done(self.n_analysed, self._outbox.n_waiting, self._outbox.n_refused, cameras)

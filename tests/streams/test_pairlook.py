@@ -2,78 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import av
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 from support.handing import PERSON
+from support.looking import LEFT, RIGHT, Pose, frame, people, scene, watch
 
 from detector.errors import ModelError
 from detector.rules.gathering import Gathering
-from detector.rules.handoff import Handoff
-from detector.scene import Scene, Watched
-from detector.types import F32, Detections, Stamp
+from detector.scene import Scene
+from detector.types import F32
 from models.handoff.features import CLASSES
 from models.handoff.network import ActivityNetwork
-from models.pose import People, Window
-from streams.frame import Frame
 from streams.pairlook import Networks, PairLooker
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
-WIDTH, HEIGHT = 640, 480
-
-
-class Pose:
-    """Stands for the pose network: always finds these people, and notes how it was asked."""
-
-    def __init__(self, *places: tuple[float, float]) -> None:
-        self.calls: list[int] = []
-        bodies = np.stack([PERSON + place for place in places]) if places else np.zeros((0, 17, 2))
-        self._skeletons = np.concatenate([bodies, np.ones((len(places), 17, 1))], axis=2).astype(np.float32)
-
-    def find(self, crops: Sequence[NDArray[np.uint8]], windows: Sequence[Window]) -> list[People]:
-        """The same people in every crop."""
-        assert len(crops) == len(windows)
-        self.calls.append(len(crops))
-        points = self._skeletons[..., :2]
-        boxes = np.concatenate([points.min(axis=1) - 5, points.max(axis=1) + 5], axis=1).astype(np.float32)
-        scores = np.full(len(boxes), 0.9, np.float32)
-        return [People(boxes, scores, self._skeletons.copy()) for _ in crops]
-
-
-LEFT, RIGHT = (200.0, 400.0), (300.0, 400.0)
-
-
-def frame(camera_id: str, n: int) -> Frame:
-    """A grey picture, the n-th of ten a second."""
-    video = av.VideoFrame.from_ndarray(np.full((HEIGHT, WIDTH, 3), 90, np.uint8), format="rgb24")
-    t = n / 10
-    return Frame(Stamp(camera_id, 0, n, t, START + timedelta(seconds=t), WIDTH, HEIGHT), video)
-
-
-def people(*places: tuple[float, float], scale: float = 1.0) -> Detections:
-    """People who stand there."""
-    boxes = np.array([[x - 29, y - 168 * scale, x + 29, y + 1] for x, y in places], np.float32)
-    return Detections(boxes, np.full(len(boxes), 0.9, np.float32), np.zeros(len(boxes), np.int64))
-
-
-def watch(scene: Scene, camera_id: str, found: Detections, n: int) -> tuple[Frame, Watched]:
-    """One picture, half judged."""
-    picture = frame(camera_id, n)
-    return picture, scene.track(picture.stamp, found)
+NEAR, FAR = (270.0, 400.0), (345.0, 400.0)
 
 
 def looker(pose: Pose) -> PairLooker:
     return PairLooker(lambda: Networks(pose, ActivityNetwork()))  # type: ignore[arg-type]
-
-
-def scene(camera_id: str) -> Scene:
-    return Scene(camera_id, UUID(int=1), [Handoff()])
 
 
 def test_pairs_of_all_cameras_go_in_one_call() -> None:
@@ -153,3 +101,15 @@ def test_a_new_epoch_begins_anew() -> None:
         picture = replace(picture, stamp=replace(picture.stamp, epoch=1))
         (sights,) = look.look([(picture, late.track(picture.stamp, people(LEFT, RIGHT)))])
     assert len(sights) == 1
+
+
+def test_hands_far_apart_are_looked_at_every_second_time() -> None:
+    """Hands that cannot meet in a tenth of a second: half the looks, what was seen stands; near ones at every picture."""
+    for right, wanted in ((FAR, 0.5), (NEAR, 1.0)):
+        pose, n = Pose(LEFT, right), 40
+        look, one = looker(pose), scene("a")
+        told = [look.look([watch(one, "a", people(LEFT, right), k)])[0] for k in range(n)]
+        seen = [sights[0] for sights in told if sights]
+        assert len(pose.calls) == pytest.approx(wanted * len(seen), abs=2)
+        assert all(sight.skeletons.any() for sight in seen)
+        assert seen[-1].activities.keys() == seen[-2].activities.keys() != set()

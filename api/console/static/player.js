@@ -95,7 +95,7 @@ export class Player extends EventTarget {
     this.#transport.marks([
       { v: detail.started_t - this.#startT, name: "started" },
       { v: detail.opened_t - this.#startT, name: "opened" },
-    ]);
+    ].slice(detail.started_t === detail.opened_t ? 1 : 0));
     this.#scale();
     this.#follow();
     this.#draw(0);

@@ -94,7 +94,8 @@ export function plots({ series, started_t, opened_t, media: { clip } }, seek) {
   if (clip?.state === "ready" && clip.start_t !== null) times.push(clip.start_t, clip.start_t + (clip.duration_s ?? 0));
   const from = Math.min(...times);
   const domain = [from, Math.max(...times, from + 1)];
-  const marks = [{ t: started_t, name: "started" }, { t: opened_t, name: "opened" }].filter((m) => m.t >= domain[0] && m.t <= domain[1]);
+  const both = [{ t: started_t, name: "started" }, { t: opened_t, name: "opened" }].slice(started_t === opened_t ? 1 : 0); // at once: one mark
+  const marks = both.filter((m) => m.t >= domain[0] && m.t <= domain[1]);
   const all = shown.map((s) => new Plot(s, domain, marks, seek));
   const axis = h("div", { class: "plot-axis", "aria-hidden": "true" }, marks.map((m) => axisMark(m, domain)));
   return { node: h("div", { class: "plots" }, all.map((p) => p.node), axis), cursor: (t) => all.forEach((p) => p.cursor(t)) };

@@ -178,7 +178,7 @@ const UNITS = [
   ["_share", (v) => percent(v)],
 ];
 
-const SHORT_UNITS = { bh: "body heights", "bh/s": "body heights/s", people: "people" };
+const SHORT_UNITS = { bh: "body heights", "bh/s": "body heights/s", people: "people", 1: "" };
 
 function unitOf(name) {
   return UNITS.find(([suffix]) => name.endsWith(suffix));
