@@ -97,6 +97,21 @@ def bench_odd_videos(
         report.write(json_out)
 
 
+@bench_app.command("clips")
+def bench_clips(
+    json_out: JsonOut = None,
+    rounds: Annotated[int, typer.Option(min=1, help="How often it is written; the median is quoted.")] = 20,
+) -> None:
+    """What a clip of 12 s costs, copied out of the packet ring, beside one that is encoded anew."""
+    from benchmarks.clip_cost import clip_cost
+
+    with Bars() as show:
+        report = clip_cost(rounds, show)
+    report.show(table_console(json_out))
+    if json_out:
+        report.write(json_out)
+
+
 @bench_app.command("throughput")
 def bench_throughput(
     json_out: JsonOut = None,

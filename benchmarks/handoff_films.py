@@ -30,11 +30,12 @@ from detector.types import Phase
 from models.catalog import load_card, network_path
 from models.onnx import DetectorOptions, OnnxDetector
 from streams.config import parse_site
-from streams.feed import Clock, VideoPacket
+from streams.feed import Clock
 from streams.flow import Board
 from streams.frame import Frame
 from streams.pairlook import PairLooker
 from streams.reader import Outside, Reader
+from streams.source import VideoPacket
 
 FPS = 10.0
 ACTED = "ut_interaction"

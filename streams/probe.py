@@ -20,7 +20,7 @@ from streams.clips import plays_as_it_is
 from streams.feed import Clock
 from streams.frame import upright_size
 from streams.source import Source, VideoPacket, open_source, seconds_of
-from streams.timeline import Timeline, usable_fps
+from streams.timeline import DEFAULT_FPS, Timeline, usable_fps
 
 _REACH_S = 5.0
 _LONG_KEYS_S = 4.0  # between keyframes: a clip begins at one, and damage lasts until one
@@ -161,7 +161,7 @@ def _watch(source: Source, survey: Survey, seconds: float, clock: Clock) -> str:
             survey.jumps.append(why)
             timeline.begin(arrival_s)
         t = timeline.packet_t(seconds_of(packet.pts, packet), arrival_s)
-        survey.n_untimed += packet.pts is None
+        survey.n_untimed += packet.pts is None or source.counted
         survey.n_backward += newest_dts is not None and packet.dts is not None and packet.dts <= newest_dts
         newest_dts = packet.dts if packet.dts is not None else newest_dts
         survey.reordered |= None not in (packet.pts, packet.dts) and packet.pts != packet.dts
@@ -244,9 +244,16 @@ def _keys(survey: Survey) -> Finding:
     return Finding("keyframes", Mark.GOOD, f"every {median(gaps):.1f} s")
 
 
+def _taken(source: Source) -> str:
+    """Where the times come from that a stream does not have."""
+    if source.address.live:
+        return "taken from their arrival"
+    return f"counted, at {source.fps or DEFAULT_FPS:g} pictures a second"
+
+
 def _oddities(source: Source, survey: Survey) -> Iterator[Finding]:
     notes = [
-        (survey.n_untimed > 1, f"{survey.n_untimed} packets without a time: it is taken from their arrival"),
+        (survey.n_untimed > 1, f"{survey.n_untimed} packets without a time: it is {_taken(source)}"),
         (survey.n_backward > 0, f"{survey.n_backward} times that do not rise"),
         (bool(survey.jumps), f"{len(survey.jumps)} jumps in time ({'; '.join(survey.jumps[:3])})"),
         (

@@ -284,7 +284,7 @@ class Reader:
             arrived_s=arrival.arrival_s,
             width=width,
             height=height,
-            estimated_time=self._timeline.estimated,
+            estimated_time=self._timeline.estimated or source.counted,
         )
         return Stamp(
             camera_id=self._camera.id,

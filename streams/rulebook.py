@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -79,6 +79,7 @@ class RuleChoice:
     params: Any  # of the rule's own type
     terms: Terms = field(default_factory=Terms)
     timezone: str = ""  # the camera's, where the terms depend on the clock
+    counters: tuple[Zone, ...] = ()  # of the rules that can leave some out
 
     @property
     def same_place(self) -> tuple[object, ...]:
@@ -88,6 +89,8 @@ class RuleChoice:
     def build(self) -> Rule:
         """A new rule with no memory."""
         rule = RULES[self.rule].make(self.params, self.zone, self.line)
+        if self.counters:
+            rule = Handoff(self.params, self.zone, self.counters)
         if self.terms == Terms():
             return rule
         return Scheduled(rule, self.terms, ZoneInfo(self.timezone or "UTC"))
@@ -118,18 +121,16 @@ def choice_of(raw: Mapping[str, object], camera: Setting) -> RuleChoice:
     about = (
         {"rule", *_TERMS} | ({"zone"} if entry.in_zone else set()) | ({"line"} if entry.at_line else set())
     )
-    if entry.past_counters:
-        about.add("counters")
     params = params_of(entry.params, {key: raw[key] for key in raw if key not in about})
-    if "counters" in about:
-        params = replace(params, counters=_counters(raw.get("counters", []), camera.zones))
     terms = Terms(
         active=_schedule(raw, "active"),
         raised=_schedule(raw, "raised"),
         severity=_severity(raw.get("severity")),
         shadow=_flag(raw, "shadow"),
     )
-    choice = RuleChoice(name, zone, line, params, terms, camera.timezone if terms.timed else "")
+    counters = _counters(params.counters, camera.zones) if entry.past_counters else ()
+    timezone = camera.timezone if terms.timed else ""
+    choice = RuleChoice(name, zone, line, params, terms, timezone, counters)
     timing, period_s = choice.build().timing, 1.0 / camera.analyse_fps
     if timing.gap_s < period_s - _JUST_S and not timing.at_once:
         raise ConfigError(
@@ -155,12 +156,10 @@ def _place(raw: Mapping[str, object], key: str, places: Mapping[str, _Place]) ->
     return places.get(name)
 
 
-def _counters(names: object, zones: Mapping[str, Zone]) -> tuple[Zone, ...]:
-    """The zones that a rule calls counters."""
-    if not isinstance(names, list):
-        raise ConfigError("not a list of zones", where="counters", wanted='like ["till"]', got=repr(names))
+def _counters(names: str, zones: Mapping[str, Zone]) -> tuple[Zone, ...]:
+    """The zones that a rule calls counters: their names, with commas between them."""
     with named("counters"):
-        found = [_place({"zone": name}, "zone", zones) for name in names]
+        found = [_place({"zone": name.strip()}, "zone", zones) for name in names.split(",")]
     return tuple(zone for zone in found if zone is not None)
 
 

@@ -10,6 +10,7 @@ import errno
 import struct
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import TypeAlias
 
@@ -25,8 +26,8 @@ from detector.errors import (
 )
 from streams import hardware
 from streams.address import Address
-from streams.h264 import ReferenceCheck
-from streams.timeline import usable_fps
+from streams.h264 import DisplayOrder, ReferenceCheck
+from streams.timeline import DEFAULT_FPS, usable_fps
 
 LIMIT_S = 10.0  # for a connection, and for each silence after it
 
@@ -67,6 +68,10 @@ class Source:
         self._codec.thread_count = 1  # more threads cost more for each picture and only lower its latency
         self._references = ReferenceCheck(self._codec.extradata) if self._codec.name == "h264" else None
         self._packets: Iterator[VideoPacket] = container.demux(stream)
+        # A raw stream has no times: they are counted, in the order in which its pictures are shown.
+        self.counted = not address.live and container.format.name == "h264"
+        self._order = DisplayOrder(self._codec.extradata) if self.counted else None
+        self._n_read = 0
 
     @property
     def decoder(self) -> str:
@@ -98,6 +103,7 @@ class Source:
                 raise self._broken(_map(error, self.address, began_s)) from None
             if packet is not None and not _is_flush(packet):
                 self._began = True
+                self._count(packet)
                 return packet
             if not self.address.live:
                 raise SourceEnded("the file has ended", where=self.address.shown)
@@ -107,6 +113,15 @@ class Source:
                 "the stream was ended by the camera", trouble=Trouble.LOST, where=self.address.shown
             )
         raise SourceUnreachable("nothing but damaged data", where=self.address.shown)
+
+    def _count(self, packet: VideoPacket) -> None:
+        """Give a packet of a raw stream its time, where the stream tells its place."""
+        number = self._order.number(bytes(packet)) if self._order else None
+        if number is not None and packet.time_base:
+            ticks = round(1 / (packet.time_base * Fraction(self.fps or DEFAULT_FPS)))
+            packet.pts = number * ticks
+            packet.dts = min(packet.pts, (self._n_read - self._codec.reorder_depth) * ticks)
+        self._n_read += 1
 
     def _broken(self, error: SourceError) -> SourceError:
         """A camera that was running and now fails for no reason that is known has broken off."""

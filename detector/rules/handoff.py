@@ -54,7 +54,7 @@ class HandoffParams:
     settle_s: float = 0.4  # s after hands parted until it is decided; more: surer who holds it, later
     repeat_s: float = 30.0  # s in which the same pair is not told again
     min_score: float = 0.2  # of a thing's detection; more: fewer things taken for others
-    counters: tuple[Zone, ...] = ()  # over which things change hands all day
+    counters: str = ""  # names of zones, with commas, over which things change hands all day
 
     def __post_init__(self) -> None:
         check_range("min_probability", self.min_probability, 0.0, 1.0)
@@ -120,12 +120,17 @@ class Handoff(PlainRule):
     name = NAME
     ended = "over"
 
-    def __init__(self, params: HandoffParams = HandoffParams(), zone: Zone | None = None) -> None:
+    def __init__(
+        self,
+        params: HandoffParams = HandoffParams(),
+        zone: Zone | None = None,
+        counters: tuple[Zone, ...] = (),
+    ) -> None:
+        """`counters`: the zones that `params` names."""
         # A hand-off is over when it is told: the alert opens at its one hit, and stays so that it is told once.
         timing = Timing(hold_s=AT_ONCE_S, gap_s=AT_ONCE_S / 2, close_s=params.repeat_s)
-        told = asdict(params) | {"counters": ", ".join(one.name for one in params.counters)}
-        super().__init__(timing, told, name_of(zone))
-        self._p, self._zone = params, zone
+        super().__init__(timing, asdict(params), name_of(zone))
+        self._p, self._zone, self._counters = params, zone, counters
         self._touch = TouchParams(longest_s=params.longest_s)
         self.counts = HandoffCounts()
         self.reset()
@@ -207,7 +212,7 @@ class Handoff(PlainRule):
         """Whether hands met over a counter."""
         spot = course.spots[course.times == touch.nearest_t]
         size = obs.stamp.width, obs.stamp.height
-        return any(bool(zone.contains(spot, *size).any()) for zone in self._p.counters)
+        return any(bool(zone.contains(spot, *size).any()) for zone in self._counters)
 
     def _in_zone(self, obs: Observation, pair: Pair) -> bool:
         if self._zone is None:

@@ -265,6 +265,48 @@ def test_pictures_of_all_cameras_go_through_the_network_together(tmp_path, desk)
     assert [analysis.counts.n_analysed for analysis in analyses.values()] == [1, 1]
 
 
+class SlowEyes:
+    """A network that takes 0.3 s, while a camera goes on giving 15 pictures a second."""
+
+    def __init__(self, board, seconds):
+        self.s, self.n_shown, self.lags = 0.0, 0, []
+        self._board, self._seconds = board, seconds
+        self.goes_on()
+
+    def goes_on(self):
+        while self.n_shown <= self.s * 15:
+            shown = frame(self.n_shown / 15, shade=self.n_shown % 200)
+            self._board.put(shown, threading.Event())
+            self.n_shown += 1
+
+    def detect(self, pictures):
+        self.s += 0.3
+        self.lags.append(self.s - pictures[0].stamp.t)
+        if self.s < self._seconds:
+            self.goes_on()
+        else:
+            self._board.leave("yard")
+        return [PEOPLE for _ in pictures]
+
+
+def test_a_network_that_is_too_slow_costs_pictures_and_no_delay(site_camera, desk, outbox):
+    """After a minute the picture that is judged is as new as at first; alerts tell its time, not that of the judging (ING-08)."""
+    board = Board()
+    board.join("yard")
+    eyes = SlowEyes(board, 60.0)
+    desk = replace(desk, now=lambda: START + timedelta(seconds=eyes.s), monotonic=lambda: 100.0 + eyes.s)
+    analyses = {"yard": Analysis(site_camera, RUN, desk, online)}
+    stop = threading.Event()
+    Inference(board, eyes, told(analyses), lambda _: CameraState.ONLINE, max_batch=8, stopping=stop).run(stop)
+    n_judged = analyses["yard"].counts.n_analysed
+    assert n_judged == len(eyes.lags) >= 200
+    assert max(eyes.lags) <= 0.3 + 1 / 15 + 1e-6
+    assert board.dropped == {"yard": eyes.n_shown - n_judged}
+    opened = next(alert for alert in alerts(rows(outbox)) if alert.rule == "gathering")
+    assert (opened.stages.captured_at - START).total_seconds() == pytest.approx(opened.t, abs=0.001)
+    assert 0.2 < (opened.stages.judged_at - opened.stages.captured_at).total_seconds() <= 0.37
+
+
 @pytest.mark.parametrize(
     ("state", "reason"),
     [(CameraState.OFFLINE, "stream interrupted"), (CameraState.ENDED, "source ended")],

@@ -203,14 +203,14 @@ def test_defaults_need_only_a_camera() -> None:
         ),
         ({"rules": [{"rule": "gathering", "zone": ["grass"]}]}, ["cameras[0].rules[0].zone: no such zone"]),
         (
-            {"rules": [{"rule": "handoff", "counters": ["till"]}]},
+            {"rules": [{"rule": "handoff", "counters": "grass, till"}]},
             ["cameras[0].rules[0]: counters.zone: no such zone", "wanted grass"],
         ),
         (
             {"rules": [{"rule": "gathering", "counters": ["grass"]}]},
             ["cameras[0].rules[0].counters: unknown key"],
         ),
-        ({"rules": [{"rule": "handoff", "counters": "grass"}]}, ["counters: not a list of zones"]),
+        ({"rules": [{"rule": "handoff", "counters": ["grass"]}]}, ["cameras[0].rules[0].counters"]),
         (
             {"rules": [{"rule": "gathering", "min_peple": 3}]},
             ["cameras[0].rules[0].min_peple: unknown key", "Did you mean 'min_people'?"],
@@ -516,3 +516,13 @@ def test_every_rule_can_be_chosen_by_its_name(name: str) -> None:
     assert (built.name, built.zone) == (name, "grass" if entry.in_zone else "door")
     assert set(built.params) - {"line"} == {field.name for field in fields(entry.params)}
     assert all(isinstance(value, str | int | float) for value in built.params.values())
+
+
+def test_counters_are_zones_by_name():
+    """`counters` names zones of the camera; the rule is told of them, and so is whoever edits it."""
+    rule = {"rule": "handoff", "counters": " grass"}
+    site = parse_site(content(rules=[rule]), Path(), {})
+    assert site.rejected == ()
+    (choice,) = site.cameras[0].rules
+    assert [zone.name for zone in choice.counters] == ["grass"]
+    assert choice.build().params["counters"] == " grass"

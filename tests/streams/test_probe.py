@@ -52,7 +52,7 @@ def test_what_is_worth_knowing_is_a_note(tmp_path: Path) -> None:
     told = found(str(write_ts(whole, tmp_path / "d.ts", lambda i, d: None if 12 < i < 18 else d)))
     assert "1 holes between pictures" in told["time"].said
     told = found(str(write_raw(whole, tmp_path / "e.h264")))
-    assert "packets without a time" in told["time"].said
+    assert "packets without a time: it is counted, at" in told["time"].said
     assert "which is not used" in told["rate"].said or told["rate"].mark is Mark.GOOD
 
 

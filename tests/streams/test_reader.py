@@ -69,6 +69,21 @@ def test_pictures_are_sampled_by_stream_time(
     assert done.reader.health.n_decoded == fps
 
 
+@pytest.mark.parametrize("b_frames", [0, 1, 2, 3])
+def test_a_raw_streams_pictures_are_timed_as_they_are_shown(tmp_path: Path, b_frames: int) -> None:
+    """Packets are counted in the order of showing, not of decoding: clips of B-frames are right too (ING-04)."""
+    film = write_video(tmp_path / "a.mp4", n=40, fps=10, gop=12, b_frames=b_frames)
+    done = run(camera(write_raw(film, tmp_path / "a.h264"))).finish()
+    period_s = done.stamps[1].t
+    assert times(done.stamps) == pytest.approx([i * period_s for i in range(40)], abs=0.002)
+    with av.open(str(film)) as model:
+        shown = [float(p.pts * p.time_base) for p in model.demux(video=0) if p.size]
+    order = sorted(range(40), key=shown.__getitem__)
+    assert sorted(range(40), key=done.sink.times().__getitem__) == order
+    assert sorted(done.sink.times()) == pytest.approx(times(done.stamps), abs=0.002)
+    assert done.reader.health.estimated_time
+
+
 def test_a_pause_in_a_file_does_not_bring_extra_pictures(tmp_path: Path) -> None:
     """After a hole sampling starts at the first picture, not with those it has missed."""
     path = write_video(tmp_path / "a.mp4", times_s=[0, 0.1, 0.2, 3.0, 3.1, 3.2, 3.3, 3.4, 3.5])

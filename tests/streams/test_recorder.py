@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,9 +21,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.alerts import alert_in
 from support.barfilm import number_of, top_boxes, turn, write_film
+from support.footage import write_raw
 
 from benchmarks import rtsp
-from detector.errors import SourceUnreadable, StorageError
+from detector.errors import SourceEnded, SourceUnreadable, StorageError
+from streams.address import address_of
 from streams.clips import Codec, Kept, check_encoder, write_clip
 from streams.config import parse_site
 from streams.evidence import Folder
@@ -30,6 +33,7 @@ from streams.flow import Board, Pipe
 from streams.outbox import Outbox, What
 from streams.reader import Reader
 from streams.recorder import ClipRequest, ClipWriter, Cut, PacketRing, Recorder, shortfall
+from streams.source import open_source
 
 EPOCH_T = 100.0  # stream second of the first picture of a fed file
 
@@ -353,6 +357,24 @@ def test_the_end_of_a_stretch_cuts_what_waits(tmp_path):
     rig.ask(1.0, 60.0)
     rig.feed(write_film(tmp_path / "in.mp4", 40))
     assert numbers(clip_of(rig.cut(), tmp_path)[0])[-1] == 39
+
+
+def test_a_raw_stream_with_b_frames_plays_in_order(tmp_path):
+    """It has no times of its own; those that are counted are the order of showing (ING-04)."""
+    film = write_film(tmp_path / "in.mp4", 60, b_frames=2)
+    source = open_source(address_of(str(write_raw(film, tmp_path / "in.h264")), "", "", tmp_path))
+    rig = Rig()
+    rig.ask(0.0, 60.0)
+    rig.recorder.begin(source.template, 0)
+    with suppress(SourceEnded):
+        while packet := source.read():
+            rig.recorder.add(packet, EPOCH_T + float(packet.pts * packet.time_base), packet.is_keyframe)
+    rig.recorder.end()
+    source.close()
+    path, span = clip_of(rig.cut(), tmp_path)
+    assert numbers(path) == list(range(60))
+    steps = np.diff([t for t, _ in shown(path)])
+    assert steps == pytest.approx(span.duration_s / 60, rel=0.1)
 
 
 def test_a_late_request_is_served_from_the_stretch_it_names(tmp_path):

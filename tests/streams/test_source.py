@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import av
 import pytest
+from av.bitstream import BitStreamFilterContext
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.footage import noise, write_audio, write_raw, write_ts, write_video
@@ -32,6 +33,7 @@ from streams import source as source_module
 from streams.address import Address, Transport, address_of
 from streams.feed import Arrival, Clock, Feed
 from streams.source import Source, VideoPacket, open_source
+from streams.timeline import usable_fps
 
 PASSWORD = "p@ss:w/rd#1?%"
 WHY_NOT = missing()
@@ -156,12 +158,25 @@ def test_every_picture_of_a_file_comes_out(tmp_path: Path, name: str) -> None:
     assert read_all(source) == (17, 17)
 
 
+def test_a_stream_that_claims_180000_pictures_a_second_is_read(tmp_path: Path) -> None:
+    """The parameter set is damaged or a joke: its rate is not used, and all is read (ING-07)."""
+    with av.open(str(write_video(tmp_path / "a.mp4"))) as model:
+        stream = model.streams.video[0]
+        absurd = BitStreamFilterContext("h264_mp4toannexb,h264_metadata=tick_rate=360000", stream)
+        parts = [bytes(raw) for p in model.demux(stream) for raw in absurd.filter(p if p.size else None)]
+    raw = tmp_path / "fps180k.h264"
+    raw.write_bytes(b"".join(parts))
+    source = open_source(file(raw))
+    assert source.template.codec_context.framerate == 180_000, "the claim is in it"
+    assert source.fps is None or source.fps == usable_fps(source.fps)
+    assert read_all(source) == (20, 20)
+
+
 def test_a_raw_stream_is_read(tmp_path: Path) -> None:
     """An elementary stream has no times and is read all the same (ING-04)."""
     source = open_source(file(write_raw(write_video(tmp_path / "a.mp4"), tmp_path / "a.h264")))
-    packet = source.read()
-    assert packet.pts is None
-    source.close()
+    assert source.counted
+    assert read_all(source) == (20, 20)
 
 
 def test_a_bad_packet_is_counted_and_the_stream_goes_on(tmp_path: Path) -> None:
