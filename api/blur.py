@@ -1,8 +1,8 @@
 """People made unrecognisable in a picture or a clip. Blocks until it is done; PyAV's and Pillow's errors become SourceUnreadable.
 
-Where somebody was found, the picture is reduced to a few patches. What is looked for in a picture is who was found within
-LOOK_S around its moment, since people move between two looks; where nobody looked then, all of it is blurred. Who was not
-found is not blurred.
+Where somebody was found, the picture is reduced to a few patches. Since people move between two looks, everybody who was
+found within LOOK_S counts, and where they are on the way from one look to the next; without a look within GAP_S both before
+and after, all of a picture is blurred. Who was not found is not blurred.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from av.container import InputContainer, OutputContainer
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from api.schemas import Box, OverlayDoc
+from api.schemas import Box, OverlayDoc, OverlayFrame
 from detector.errors import SourceUnreadable
 
-LOOK_S = 0.75
+LOOK_S = 0.75  # boxes this near in time count
+GAP_S = 0.5  # from one look to a moment, on both sides: a runner is gone from the box after longer
+_SAME_S = 0.001
 _GROWN = 0.15  # of a box's size, on each side
 _ACROSS = 6  # patches across a box
 _COARSE = 40  # patches across a whole picture
@@ -44,13 +46,33 @@ def blur_picture(data: bytes, boxes: Sequence[Box] | None) -> bytes:
 
 
 def boxes_at(overlay: OverlayDoc | None, t: float) -> list[Box] | None:
-    """Where people were found around stream second `t`, in parts of the picture; None: nobody looked."""
-    near = [] if overlay is None else [one for one in overlay.frames if abs(one.t - t) <= LOOK_S]
-    if overlay is None or not near:
+    """Where people were or can be at stream second `t`, in parts of the picture; None: nobody looked shortly before and after."""
+    if overlay is None:
         return None
+    before = [one for one in overlay.frames if t - GAP_S <= one.t <= t + _SAME_S]
+    after = [one for one in overlay.frames if t - _SAME_S <= one.t <= t + GAP_S]
+    if not before or not after:
+        return None
+    found = [box[1:] for one in overlay.frames if abs(one.t - t) <= LOOK_S for box in one.boxes]
+    found += _between(before[-1], after[0], t)
     across, down = overlay.width, overlay.height  # of the judged stream: the clip may be of a larger one
-    found = [box for one in near for box in one.boxes]
-    return [(x0 / across, y0 / down, x1 / across, y1 / down) for _, x0, y0, x1, y1 in found]
+    return [(x0 / across, y0 / down, x1 / across, y1 / down) for x0, y0, x1, y1 in found]
+
+
+def _between(before: OverlayFrame, after: OverlayFrame, t: float) -> list[Box]:
+    """Where people are on their way from one look to the next."""
+    share = (t - before.t) / (after.t - before.t) if after.t > before.t else 0.0
+    there = {track_id: box for track_id, *box in after.boxes}
+    return [
+        (
+            x0 + share * (there[n][0] - x0),
+            y0 + share * (there[n][1] - y0),
+            x1 + share * (there[n][2] - x1),
+            y1 + share * (there[n][3] - y1),
+        )
+        for n, x0, y0, x1, y1 in before.boxes
+        if n in there
+    ]
 
 
 def blur_clip(clip: Path, out: Path, overlay: OverlayDoc | None, start_t: float | None) -> None:

@@ -19,7 +19,12 @@ from support.live_api import LiveApi, start_api
 
 log = logging.getLogger(__name__)
 
-N_EXAMPLES = 8  # of each operation and role: together well under a minute
+N_EXAMPLES = {
+    "admin": 6,
+    "operator": 3,
+    "viewer": 2,
+    "worker": 3,
+}  # of each operation: together about half a minute
 SLOW_S = 30  # an answer that takes longer is a failure
 KNOWN: dict[str, Any] = {
     "alert_id": str(alert_in(0).alert_id),
@@ -54,7 +59,7 @@ def _who(api: LiveApi, role: str) -> dict[str, str]:
         return {"Cookie": cookies, "X-Watchpost-CSRF": person.headers["X-Watchpost-CSRF"]}
 
 
-@pytest.mark.parametrize("role", ["admin", "operator", "viewer", "worker"])
+@pytest.mark.parametrize("role", N_EXAMPLES)
 def test_no_request_makes_the_service_fail(live: LiveApi, role: str) -> None:
     """Each operation, as each role, with what the contract allows and what it does not, on known and unknown ids: no 5xx."""
     schema = schemathesis.openapi.from_url(f"{live.base_url}/api/v1/openapi.json")
@@ -63,20 +68,20 @@ def test_no_request_makes_the_service_fail(live: LiveApi, role: str) -> None:
         operation = found.ok()
         if operation.definition.raw["operationId"] in LEFT_OUT:
             continue
-        seen += _fuzz(operation, headers)
+        seen += _fuzz(operation, headers, N_EXAMPLES[role])
     log.info("%s: %s", role, dict(sorted(seen.items())))
-    assert seen.total() > 200
+    assert seen.total() > 80
     assert {2, 4} <= {code // 100 for code in seen}
 
 
-def _fuzz(operation: Any, headers: dict[str, str]) -> Counter[int]:
+def _fuzz(operation: Any, headers: dict[str, str], n_examples: int) -> Counter[int]:
     """Send examples that are the same in every run; how often each status was answered."""
     seen, turn = Counter[int](), iter(range(1_000_000))
     modes = [GenerationMode.POSITIVE, GenerationMode.NEGATIVE]
     whole = operation.as_strategy(generation_mode=modes[0]) | operation.as_strategy(generation_mode=modes[1])
 
     @settings(
-        max_examples=N_EXAMPLES, derandomize=True, database=None, deadline=None,
+        max_examples=n_examples, derandomize=True, database=None, deadline=None,
         phases=[Phase.generate], suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(case=whole)
@@ -105,5 +110,5 @@ def test_numbers_that_no_column_holds(live: LiveApi) -> None:
         pulse = {"worker_id": "w", "at": "2026-03-01T12:00:00Z", "n_outbox": 2**70, "n_refused": 0}
         url, body = f"{live.base_url}/api/v1/heartbeat", pulse | {"cameras": [camera]}
         assert httpx.post(url, json=body, headers=live.worker_headers).status_code == 204
-        shown = next(one for one in admin.get("/api/v1/cameras").json() if one["camera_id"] == "lawn")
-        assert shown["n_decoded"] == 2**31 - 1
+        shown = {one["camera_id"]: one for one in admin.get("/api/v1/cameras").json()}
+        assert shown["lawn"]["n_decoded"] == 2**31 - 1

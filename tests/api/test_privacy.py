@@ -19,6 +19,9 @@ from support.alerts import alert_in
 from support.api import Api
 from support.waiting import until
 
+from api.blur import boxes_at
+from api.schemas import OverlayDoc, OverlayFrame
+
 pytestmark = pytest.mark.anyio
 
 WIDTH, HEIGHT, RATE, SECONDS, START_T = 320, 240, 10, 3, 19.0
@@ -58,7 +61,7 @@ def _clip() -> bytes:
 def _overlay(scale: float = 1.0) -> bytes:
     """The person is looked at twice a second, in a stream `scale` times as large."""
     box = [7, *(value * scale for value in PERSON)]
-    frames = [{"t": START_T + n / 2, "boxes": [box]} for n in range(2 * SECONDS)]
+    frames = [{"t": START_T + n / 2, "boxes": [box]} for n in range(2 * SECONDS + 1)]
     size = {"width": round(WIDTH * scale), "height": round(HEIGHT * scale)}
     return json.dumps(size | {"frames": frames}).encode()
 
@@ -119,6 +122,20 @@ async def test_people_are_blurred_and_the_rest_is_not(api: Api, scale: float) ->
     admin = await api.log_in("admin")
     assert (await admin.get(SNAPSHOT)).content == _jpeg()
     assert (await admin.get(CLIP)).content == _clip()
+
+
+def test_a_runner_does_not_leave_the_blur() -> None:
+    """Between two looks the way is covered; a moment without a look shortly before and after says that nobody knows."""
+    looks = [OverlayFrame(t=t, boxes=[(7, 100 * t, 0, 100 * t + 20, 50)]) for t in (1.0, 1.8, 2.0)]
+    overlay = OverlayDoc(width=1000, height=100, frames=looks)
+    assert [boxes_at(overlay, t) for t in (0.9, 2.1, 5.0)] == [None, None, None]
+    for t in (1.0, 1.4, 1.8, 1.9, 2.0):
+        found = boxes_at(overlay, t)
+        assert found is not None
+        assert any(x0 <= t / 10 + 1e-9 and x1 >= t / 10 + 0.02 - 1e-9 for x0, _, x1, _ in found), t
+    far = [OverlayFrame(t=t, boxes=[]) for t in (1.0, 2.5)]
+    assert boxes_at(OverlayDoc(width=10, height=10, frames=far), 1.7) is None
+    assert boxes_at(OverlayDoc(width=10, height=10, frames=far), 1.0) == []
 
 
 async def test_without_boxes_all_of_it_is_blurred(api: Api) -> None:
