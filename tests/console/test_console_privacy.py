@@ -39,6 +39,7 @@ def test_people_are_blurred_until_a_reason_is_given(open_screen, api, worker):
         view.open(f"#/alerts/{alert_id}")
         view.log_in()
         expect(view.page.locator(".privacy-bar")).to_contain_text("People are blurred for you")
+        expect(view.page.locator(".privacy-bar")).to_be_visible()
         blurred = view.until(_EDGES, 60_000)
         assert blurred["steepest"] < 150, "a block with a sharp edge"
         view.press("p")

@@ -11,9 +11,10 @@ const ROLES = [
 
 /** {node, read()}; `run(work)` does it and shows what was refused. */
 export function privacyForm(run) {
-  const boxes = ROLES.map(([role]) => h("input", { type: "checkbox", value: role }));
+  const boxes = ROLES.map(([role]) => h("input", { type: "checkbox", value: role, disabled: true })); // until it is known what is chosen
   const said = h("p", { class: "muted", role: "status" });
-  const form = h("form", { class: "person-form" }, ROLES.map(([, words], n) => h("label", { class: "check" }, boxes[n], words)), h("button", { class: "button", type: "submit", text: "Save" }));
+  const save = h("button", { class: "button", type: "submit", text: "Save", disabled: true });
+  const form = h("form", { class: "person-form" }, ROLES.map(([, words], n) => h("label", { class: "check" }, boxes[n], words)), save);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     run(async () => {
@@ -27,7 +28,11 @@ export function privacyForm(run) {
     node: h("section", { class: "panel desk-form privacy-form", "aria-labelledby": "privacy-title" }, h("h2", { id: "privacy-title", text: "People are blurred for" }), hint, form, said),
     async read() {
       const { blurred } = await api.privacy();
-      for (const box of boxes) box.checked = blurred.includes(box.value);
+      for (const box of boxes) {
+        box.checked = blurred.includes(box.value);
+        box.disabled = false;
+      }
+      save.disabled = false;
     },
   };
 }
