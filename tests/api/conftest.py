@@ -1,7 +1,7 @@
 """The service in the test's own loop, on a temporary SQLite file.
 
-With WATCHPOST_TEST_POSTGRES=postgresql://user@host:port/postgres the same tests run on PostgreSQL, each on a
-database of its own.
+With WATCHPOST_TEST_POSTGRES=postgresql://user@host:port/postgres the tests with a database run on PostgreSQL, each
+on one of its own; those without one are left out, since they ran before.
 """
 
 from __future__ import annotations
@@ -25,6 +25,19 @@ from api.auth import create_worker_token
 from api.settings import Settings
 
 SERVER = os.environ.get("WATCHPOST_TEST_POSTGRES")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if SERVER is None:
+        return
+    here = Path(__file__).parent
+    left_out = [
+        item
+        for item in items
+        if item.path.is_relative_to(here) and "database_url" not in getattr(item, "fixturenames", ())
+    ]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture
