@@ -188,6 +188,21 @@ def test_pages_of_administrators_are_not_there_for_others(open_screen, worker, n
         expect(view.page.locator("nav a")).to_have_count(7 if name == "operator" else 5)
 
 
+@pytest.mark.parametrize("width", [1280, 1024])
+def test_every_page_can_be_reached_at_a_glance(browser, api, width):
+    """On a common screen and on a tablet an administrator sees the links to all pages whole, and the way out."""
+    with screen(browser, api, width=width) as view:
+        view.open()
+        view.log_in("admin")
+        expect(view.page.locator("nav a")).to_have_count(10)
+        seen = view.page.evaluate(
+            "(({ scrollWidth, clientWidth }) => [scrollWidth, clientWidth])(document.querySelector('.top nav'))"
+        )
+        assert seen[0] <= seen[1]
+        one_line = view.page.evaluate("document.querySelector('.top > .button:last-child').clientHeight")
+        assert one_line < 40
+
+
 def test_the_gauge_and_the_suppressed(browser, tmp_path, monkeypatch, worker_of, evidence):
     """The top line counts against the budget and leads to what was suppressed; an escalation appears by itself."""
     monkeypatch.setenv("WATCHPOST_BUDGET_PER_HOUR", "2")

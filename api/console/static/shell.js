@@ -54,7 +54,7 @@ export function shell({ feed, me, logout }) {
   const out = h("button", { class: "button quiet", type: "button", text: "Log out", onclick: logout });
   const place = h("div", { class: "place" });
   const skip = h("button", { class: "skip", type: "button", text: "Skip to content", onclick: () => place.querySelector("main a, main button")?.focus() });
-  const header = h("header", { class: "top" }, skip, h("a", { class: "brand", href: "#/live" }, mark(), h("span", { text: "Watchpost" })), h("nav", { "aria-label": "Pages" }, links), sign.node, load.node, h("span", { class: "spacer" }), help, theme, person, out);
+  const header = h("header", { class: "top" }, skip, h("a", { class: "brand", href: "#/live", "aria-label": "Watchpost" }, mark(), h("span", { text: "Watchpost" })), h("nav", { "aria-label": "Pages" }, links), sign.node, load.node, h("span", { class: "spacer" }), help, theme, person, out);
   return {
     node: h("div", { class: "shell" }, header, health.node, place),
     show(page, name) {
