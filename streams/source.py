@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import av
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from detector.errors import (
@@ -252,9 +253,14 @@ def _check_file(address: Address) -> None:
         raise SourceUnreadable("the file is empty", where=address.shown, wanted="a video file", got="0 bytes")
 
 
+def _kind(stream: Stream) -> str:
+    """A kind of stream in words; a sleeve picture is kept as a video of one picture."""
+    return "a cover picture" if av.stream.Disposition.attached_pic in stream.disposition else stream.type
+
+
 def _video_of(container: av.container.InputContainer, address: Address) -> VideoStream:
     stream = container.streams.best("video")
-    kinds = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
+    kinds = ", ".join(sorted({_kind(s) for s in container.streams})) or "nothing"
     if not isinstance(stream, VideoStream) or av.stream.Disposition.attached_pic in stream.disposition:
         raise SourceUnreadable(
             "no video in it",

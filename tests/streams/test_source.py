@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -270,6 +271,17 @@ def test_a_file_that_is_no_video_says_what_it_is(tmp_path: Path) -> None:
         with pytest.raises(SourceUnreadable, match=said) as caught:
             open_source(file(path))
         assert str(path) in str(caught.value)
+
+
+def test_a_cover_picture_is_no_video_and_is_called_by_its_name(tmp_path: Path) -> None:
+    """Music with a sleeve picture is refused, and the person is not told that it holds a video."""
+    sound, cover = ["-f", "lavfi", "-i", "sine=d=1"], ["-f", "lavfi", "-i", "color=s=64x64:d=1"]
+    made = ["-map", "0", "-map", "1", "-c:v", "mjpeg", "-frames:v", "1", "-disposition:v", "attached_pic"]
+    song = tmp_path / "song.mp4"
+    subprocess.run(["ffmpeg", "-v", "error", *sound, *cover, *made, str(song)], check=True)
+    with pytest.raises(SourceUnreadable, match="got a cover picture, audio") as caught:
+        open_source(file(song))
+    assert caught.value.trouble is Trouble.NO_VIDEO
 
 
 def test_opening_and_failing_leaves_nothing_open(tmp_path: Path) -> None:
