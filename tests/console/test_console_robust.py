@@ -141,6 +141,18 @@ def test_nothing_runs_off_the_screen(open_screen, worker):
                 assert view.page.evaluate(over) == 0, (place, width)
 
 
+@pytest.mark.parametrize(("apart_s", "named"), [(1.0, ["Alert"]), (40.0, ["Started", "Alert"])])
+def test_words_under_the_plots_never_overlap(open_screen, worker, apart_s, named):
+    """Where the beginning and the alert are too near for two words, the one of the alert stands."""
+    worker.send_camera()
+    people = {"name": "people", "unit": "", "threshold": 4, "t": [0.0, 100.0], "v": [3, 4]}
+    alert_id = worker.send(1, started_t=90.0 - apart_s, t=90.0, series=[people])
+    with open_screen() as view:
+        view.open(f"#/alerts/{alert_id}")
+        view.log_in()
+        expect(view.page.locator(".plot-axis > span")).to_have_text(named)
+
+
 def test_every_control_has_a_name_and_help_lists_the_keys(open_screen, worker):
     """A screen reader can name each control; `?` lists the keys that work here and closes again."""
     alert_id = worker.send(1)

@@ -97,7 +97,9 @@ export function plots({ series, started_t, opened_t, media: { clip } }, seek) {
   const both = [{ t: started_t, name: "started" }, { t: opened_t, name: "opened" }].slice(started_t === opened_t ? 1 : 0); // at once: one mark
   const marks = both.filter((m) => m.t >= domain[0] && m.t <= domain[1]);
   const all = shown.map((s) => new Plot(s, domain, marks, seek));
-  const axis = h("div", { class: "plot-axis", "aria-hidden": "true" }, marks.map((m) => axisMark(m, domain)));
+  const room = (domain[1] - domain[0]) * 0.12; // a word's width: nearer marks share the last one's
+  const named = marks.filter((m) => m === marks.at(-1) || marks.at(-1).t - m.t >= room);
+  const axis = h("div", { class: "plot-axis", "aria-hidden": "true" }, named.map((m) => axisMark(m, domain)));
   return { node: h("div", { class: "plots" }, all.map((p) => p.node), axis), cursor: (t) => all.forEach((p) => p.cursor(t)) };
 }
 
