@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from detector.errors import ConfigError
 from terminal import Bars, JsonOut, err, stop_on_signals, table_console
+
+if TYPE_CHECKING:
+    from benchmarks.drills import DrillReport
+    from benchmarks.report import Report
 
 bench_app = typer.Typer(
     no_args_is_help=True, help="Benchmarks; each prints one table and, with --json, one object."
@@ -92,9 +96,7 @@ def bench_odd_videos(
         raise ConfigError("no videos", where="--folder", wanted="a folder of video files, or WATCHPOST_DATA")
     with Bars() as show:
         report = odd_videos(folder or Path(str(data)) / "odd_videos", show)
-    report.show(table_console(json_out))
-    if json_out:
-        report.write(json_out)
+    _hand_over(report, json_out)
 
 
 @bench_app.command("clips")
@@ -107,9 +109,7 @@ def bench_clips(
 
     with Bars() as show:
         report = clip_cost(rounds, show)
-    report.show(table_console(json_out))
-    if json_out:
-        report.write(json_out)
+    _hand_over(report, json_out)
 
 
 @bench_app.command("throughput")
@@ -123,9 +123,7 @@ def bench_throughput(
 
     with Bars() as show:
         report = throughput(video, rounds, show)
-    report.show(table_console(json_out))
-    if json_out:
-        report.write(json_out)
+    _hand_over(report, json_out)
 
 
 @bench_app.command("tracker")
@@ -138,9 +136,7 @@ def bench_tracker(
 
     with Bars() as show:
         report = tracker_cost(rounds, show)
-    report.show(table_console(json_out))
-    if json_out:
-        report.write(json_out)
+    _hand_over(report, json_out)
 
 
 @bench_app.command("pairs")
@@ -154,9 +150,7 @@ def bench_pairs(
 
     with Bars() as show:
         report = pair_cost(rounds, show, threads)
-    report.show(table_console(json_out))
-    if json_out:
-        report.write(json_out)
+    _hand_over(report, json_out)
 
 
 @bench_app.command("api")
@@ -180,9 +174,7 @@ def bench_api(
     load = Load(connections, seconds, listeners, per_s, alerts)
     with Bars() as show:
         report = service_load(load, SecretStr(database) if database else None, stop_on_signals(), show)
-    report.show(table_console(json_out))
-    if json_out:
-        report.write(json_out)
+    _hand_over(report, json_out)
 
 
 @drill_app.command("kills")
@@ -198,9 +190,7 @@ def drill_kills(
 
     with Bars() as show:
         report = kills(n, seed, stop_on_signals(), show)
-    report.show(table_console(json_out))
-    if json_out:
-        report.write(json_out)
+    _hand_over(report, json_out)
     if not report.verdict.right:
         raise typer.Exit(1)
 
@@ -215,8 +205,13 @@ def drill_soak(
 
     with Bars() as show:
         report = soak(minutes, stop_on_signals(), show)
+    _hand_over(report, json_out)
+    if not report.verdict.right:
+        raise typer.Exit(1)
+
+
+def _hand_over(report: Report | DrillReport, json_out: Path | None) -> None:
+    """Show a report, and write it where it is wanted."""
     report.show(table_console(json_out))
     if json_out:
         report.write(json_out)
-    if not report.verdict.right:
-        raise typer.Exit(1)

@@ -27,7 +27,7 @@ _METADATA = frozenset(
     {ip_address("169.254.169.254"), ip_address("fd00:ec2::254"), ip_address("100.100.100.200")}
 )
 _SHARED = IPv4Network("100.64.0.0/10")  # carrier-grade NAT: private in all but name
-TODO = "WATCHPOST_OUTBOUND_PRIVATE=true allows private addresses"
+_REMEDY = "WATCHPOST_OUTBOUND_PRIVATE=true allows private addresses"
 
 
 async def resolve(host: str, port: int) -> list[str]:
@@ -64,7 +64,7 @@ class Reach:
                 return "not the address of one host"
             if one.is_loopback or one.is_private or (one.version == 4 and one in _SHARED):
                 if not self.private:
-                    return f"a private address. {TODO}"
+                    return f"a private address. {_REMEDY}"
             elif not one.is_global:
                 return "a reserved address"
             if port in self.own_ports and _is_this_host(one):
